@@ -1,0 +1,68 @@
+# procleak: build, try and test. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wformat=2 -Wundef -Wcast-qual -Wswitch-enum -fno-common
+ifdef CI
+WARNINGS += -Werror
+endif
+BASE_FLAGS := -std=gnu17 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Iplugin/core -MMD -MP
+COLLECTD_FLAGS := -DHAVE_CONFIG_H -isystem /usr/include/collectd -isystem /usr/include/collectd/core
+LIBS := -linih -lyajl -lm -pthread
+
+CORE_SRC := $(sort $(wildcard plugin/core/*/*.c))
+CLI_SRC := $(sort $(wildcard plugin/cli/*.c))
+COLLECTD_SRC := $(sort $(wildcard plugin/collectd/*.c))
+CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
+COLLECTD_OBJ := $(COLLECTD_SRC:%.c=$(BUILD)/obj/%.o)
+CORE_LIB := $(BUILD)/obj/libprocleak.a
+
+UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+
+all: $(BUILD)/procleak.so $(BUILD)/procleak ## build the collectd plugin and the terminal command
+
+$(BUILD)/procleak.so: $(COLLECTD_OBJ) $(CORE_LIB)
+	$(if $(Q),@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) -shared $(LDFLAGS) -o $@ $(COLLECTD_OBJ) $(CORE_LIB) $(LIBS)
+
+$(BUILD)/procleak: $(CLI_OBJ) $(CORE_LIB)
+	$(if $(Q),@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(CORE_LIB) $(LIBS)
+
+$(CORE_LIB): $(CORE_OBJ)
+	$(if $(Q),@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/obj/plugin/collectd/%.o: BASE_FLAGS += $(COLLECTD_FLAGS)
+
+$(BUILD)/obj/%.o: %.c
+	$(if $(Q),@echo "  CC      $<")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -c -o $@ $<
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
+unit-tests: $(UNIT_BIN)
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## explain every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all clean help unit-tests

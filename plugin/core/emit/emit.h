@@ -1,0 +1,118 @@
+/*
+ * What the engine tells a host: readings, reports and its own cost.
+ *
+ * The only door between core and host. Everything borrowed is valid during the call.
+ */
+#ifndef PL_EMIT_EMIT_H
+#define PL_EMIT_EMIT_H
+
+#include "base/values.h"
+#include "base/verdict.h"
+#include "config/settings.h"
+
+enum pl_subject_kind {
+	PL_SUBJECT_MATCH,   /* all processes of a match together */
+	PL_SUBJECT_PROCESS, /* one process of a match with PerProcess */
+	PL_SUBJECT_OTHER,   /* the processes of such a match past MaxProcesses */
+};
+
+/* Whom a reading or report is about. */
+struct pl_subject {
+	enum pl_subject_kind kind;
+	const char *match; /* the match's name, as configured */
+	const char *comm;  /* of the process, or of the largest one; NULL when there is none */
+	int32_t pid;       /* 0 unless kind is PROCESS, or a report names the process to blame */
+	uint64_t start_ticks;
+};
+
+/* The detector's numbers that become series. A bit of `present` guards each number. */
+enum pl_finding {
+	PL_FINDING_VERDICT,  /* enum pl_verdict */
+	PL_FINDING_RATE,     /* bytes per hour, signed: growth of the live set */
+	PL_FINDING_RATE_LOW, /* its interval */
+	PL_FINDING_RATE_HIGH,
+	PL_FINDING_LEAKED,          /* bytes since the growth began */
+	PL_FINDING_DETECTION_FLOOR, /* bytes per hour: the smallest leak that would have been seen */
+	PL_FINDING_LIMIT_SECONDS,   /* until the first limit is reached */
+	PL_FINDING_COUNT
+};
+
+struct pl_findings {
+	uint32_t present;
+	double value[PL_FINDING_COUNT];
+};
+
+static inline void pl_findings_set(struct pl_findings *f, enum pl_finding id, double value)
+{
+	f->present |= UINT32_C(1) << id;
+	f->value[id] = value;
+}
+
+static inline bool pl_findings_get(const struct pl_findings *f, enum pl_finding id, double *out)
+{
+	if (!((f->present >> id) & 1))
+		return false;
+	*out = f->value[id];
+	return true;
+}
+
+/* A subject at one tick. Counters of a match only rise, whatever its processes come and go. */
+struct pl_reading {
+	struct pl_subject subject;
+	struct pl_time time;
+	const struct pl_collect *collect; /* which groups to publish */
+	uint32_t process_count;           /* 0: nothing runs, and values and findings are empty */
+	struct pl_values values;
+	struct pl_findings findings;
+};
+
+#define PL_MESSAGE_SIZE 256 /* with its NUL: what a collectd notification holds */
+
+/* A change of verdict of a process (or of a match as a whole, pid 0). */
+struct pl_report {
+	struct pl_subject subject;
+	double time_s; /* Unix time */
+	enum pl_verdict verdict;
+	enum pl_verdict previous;
+	bool alarm;                 /* a host should notify */
+	bool recovered;             /* an earlier alarm is over */
+	bool confirmed;             /* leaking, confirmed twice over: FAILURE rather than WARNING */
+	const char *reason;         /* why: "flat", "warming-up", "sawtooth", "drift", ... */
+	const char *metric;         /* the series that grows: "anon", "shmem", "threads", "fds", ... */
+	double rate_bytes_per_hour; /* or counts per hour, for threads, fds, connections */
+	double rate_low;
+	double rate_high;
+	double since_s; /* Unix time at which the growth began; 0 when unknown */
+	enum pl_cause cause;
+	const char *where;       /* "heap", "arena", "anon", ..., "unknown" */
+	double seconds_to_limit; /* below 0: no limit is in sight */
+	const char *limit;       /* its name; NULL without one */
+	char message[PL_MESSAGE_SIZE];
+};
+
+/* The plugin's own cost and health: over the last tick, or counted since the start (_total). */
+struct pl_self {
+	struct pl_time time;
+	uint64_t tick_cpu_us_total; /* CPU spent in ticks on the host's thread */
+	uint64_t deep_cpu_us_total; /* CPU spent by the worker */
+	uint64_t deep_reads_total;  /* dear reads done */
+	uint64_t deferred_total;    /* dear reads put off by the budget */
+	uint64_t gone_total;        /* processes that ended while being read */
+	uint64_t denied_total;      /* reads refused for want of a capability */
+	uint64_t failed_total;      /* other failed reads */
+	double longest_hold_ms;     /* longest dear read since the start */
+	uint32_t stuck_count;       /* dear reads that hang right now */
+	uint32_t seen_count;        /* processes in the table */
+	uint32_t matched_count;     /* of them matched */
+	uint64_t memory_bytes;      /* held by the engine */
+};
+
+/* A host fills in what it wants; a NULL callback is skipped. Called on the thread of the tick. */
+struct pl_emit {
+	void *ctx;
+	void (*reading)(void *ctx, const struct pl_reading *reading);
+	void (*report)(void *ctx, const struct pl_report *report);
+	void (*self)(void *ctx, const struct pl_self *self);
+};
+
+#endif
