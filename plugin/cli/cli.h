@@ -1,0 +1,13 @@
+/*
+ * The terminal command: one function a subcommand, each with its arguments after the name
+ * (argv[0] is the subcommand). They return the exit code: 0 fine, 1 an alarm or a fault, 2 bad
+ * usage or input.
+ */
+#ifndef PL_CLI_CLI_H
+#define PL_CLI_CLI_H
+
+#define PL_EXIT_OK 0
+#define PL_EXIT_ALARM 1
+#define PL_EXIT_USAGE 2
+
+#endif

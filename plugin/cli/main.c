@@ -1,0 +1,49 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#ifndef PL_VERSION
+#define PL_VERSION "0.1.0"
+#endif
+
+struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+/* One row a subcommand; the last one ends the table. */
+static const struct subcommand subcommands[] = {
+	{ NULL, NULL, NULL },
+};
+
+static void print_usage(FILE *out)
+{
+	fputs("usage: procleak COMMAND [OPTION]... [ARGUMENT]...\n\n", out);
+	for (const struct subcommand *s = subcommands; s->name; s++)
+		fprintf(out, "  %-14s %s\n", s->name, s->help);
+	fputs("\n`procleak COMMAND --help` tells more.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_usage(stderr);
+		return PL_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_usage(stdout);
+		return PL_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("procleak " PL_VERSION);
+		return PL_EXIT_OK;
+	}
+	for (const struct subcommand *s = subcommands; s->name; s++)
+		if (strcmp(argv[1], s->name) == 0)
+			return s->run(argc - 1, argv + 1);
+	fprintf(stderr, "procleak: no such command: %s\n", argv[1]);
+	print_usage(stderr);
+	return PL_EXIT_USAGE;
+}
