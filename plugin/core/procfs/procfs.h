@@ -1,0 +1,77 @@
+/*
+ * The only opener of proc and cgroup files; both roots are injected, so tests run on a fake tree.
+ *
+ * Knows paths and system calls; refuses to know what the bytes mean. Buffers belong to callers and
+ * nothing is allocated. Functions return 0 or a count, or -errno: -ESRCH when the process is gone
+ * (whatever the kernel called it), -EACCES when a capability is missing (EPERM likewise).
+ *
+ * One struct serves several threads at once, but for pl_procfs_scan(), which is for one.
+ */
+#ifndef PL_PROCFS_PROCFS_H
+#define PL_PROCFS_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct pl_procfs {
+	int root_fd;
+	int cgroup_fd;         /* -1: there is no such tree, every cgroup read is -ENOENT */
+	bool is_procfs;        /* false: a directory of files in the same layout */
+	bool fd_count_by_stat; /* st_size of PID/fd is the number of descriptors (Linux 6.2) */
+	bool cgroup_unified;   /* cgroup_fd is the root of a v2 hierarchy */
+};
+
+/* Returns -errno of opening `proc_root`; a missing `cgroup_root` is no error. */
+int pl_procfs_open(struct pl_procfs *fs, const char *proc_root, const char *cgroup_root);
+void pl_procfs_close(struct pl_procfs *fs);
+
+/*
+ * Calls `process` for every process in the root. `inode` is that of its directory entry: on procfs
+ * it stays the same while the process lives and the kernel keeps the entry cached, and never serves
+ * another process, so an unchanged (pid, inode) needs no further look.
+ */
+typedef void pl_procfs_process_fn(void *ctx, int32_t pid, uint64_t inode);
+int pl_procfs_scan(struct pl_procfs *fs, pl_procfs_process_fn *process, void *ctx);
+
+/*
+ * Reads PID/`name` (pid 0: `name` at the root itself) in one system call where it fits. Returns the
+ * length; a file of `size` bytes or more is cut to `size`.
+ */
+ssize_t pl_procfs_read(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                       size_t size);
+
+/* The same for files that the kernel hands out in pieces: reads on until end or `size`. */
+ssize_t pl_procfs_read_whole(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                             size_t size);
+
+/* Reads a long file piece by piece through `buf`. Returns 0 or -errno. */
+typedef void pl_procfs_piece_fn(void *ctx, const char *text, size_t len);
+int pl_procfs_stream(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                     size_t size, pl_procfs_piece_fn *piece, void *ctx);
+
+/* Target of the link PID/`name`: its length, cut to `size`; no NUL is added. */
+ssize_t pl_procfs_readlink(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                           size_t size);
+
+/* Number of open descriptors by one stat, or -ENOTSUP where only a listing can tell. */
+ssize_t pl_procfs_fd_count(const struct pl_procfs *fs, int32_t pid);
+
+/*
+ * Calls `fd` for each open descriptor with the target of its link. Returns how many there are.
+ * A descriptor that closes meanwhile is passed over.
+ */
+typedef void pl_procfs_fd_fn(void *ctx, const char *target, size_t len);
+ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *fd, void *ctx);
+
+/*
+ * Reads `file` of the cgroup at `path` (as in PID/cgroup, `len` bytes) in the v2 hierarchy, or in
+ * v1's memory hierarchy.
+ */
+enum pl_cgroup_kind { PL_CGROUP_V2, PL_CGROUP_V1_MEMORY };
+ssize_t pl_procfs_read_cgroup(const struct pl_procfs *fs, enum pl_cgroup_kind kind,
+                              const char *path, size_t len, const char *file, char *buf,
+                              size_t size);
+
+#endif

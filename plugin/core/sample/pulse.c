@@ -1,0 +1,120 @@
+#include <errno.h>
+#include <unistd.h>
+
+#include "sample/sample.h"
+
+#define STAT_SIZE 4096
+#define STATUS_SIZE 16384 /* the line Groups may be long */
+
+int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
+{
+	char buf[STAT_SIZE];
+	const ssize_t len = pl_procfs_read(fs, pid, "stat", buf, sizeof(buf));
+
+	if (len < 0)
+		return (int)len;
+	return pl_parse_stat(buf, (size_t)len, out);
+}
+
+static int read_status(const struct pl_procfs *fs, int32_t pid, struct pl_status *out)
+{
+	char buf[STATUS_SIZE];
+	const ssize_t len = pl_procfs_read(fs, pid, "status", buf, sizeof(buf));
+
+	if (len < 0)
+		return (int)len;
+	return pl_parse_status(buf, (size_t)len, out);
+}
+
+/* Before Linux 4.5 status has no RssAnon; statm tells what is not shared. */
+static void add_statm(const struct pl_procfs *fs, const struct pl_host *host, int32_t pid,
+                      struct pl_values *values)
+{
+	char buf[STAT_SIZE];
+	const ssize_t len = pl_procfs_read(fs, pid, "statm", buf, sizeof(buf));
+
+	if (len > 0)
+		(void)pl_parse_statm(buf, (size_t)len, host->page_bytes, values);
+}
+
+static uint64_t ticks_to_us(const struct pl_host *host, uint64_t ticks)
+{
+	return ticks * 1000000 / host->ticks_per_s;
+}
+
+static void set_from_stat(const struct pl_host *host, const struct pl_stat *stat,
+                          struct pl_values *values)
+{
+	pl_values_set(values, PL_M_MINOR_FAULTS, stat->minor_faults);
+	pl_values_set(values, PL_M_MAJOR_FAULTS, stat->major_faults);
+	pl_values_set(values, PL_M_CPU_USER, ticks_to_us(host, stat->user_ticks));
+	pl_values_set(values, PL_M_CPU_SYSTEM, ticks_to_us(host, stat->system_ticks));
+	pl_values_set(values, PL_M_CPU, ticks_to_us(host, stat->user_ticks + stat->system_ticks));
+	if (!pl_values_has(values, PL_M_THREADS))
+		pl_values_set(values, PL_M_THREADS, stat->thread_count);
+}
+
+/* An exiting process can show one reading of all zeros that is not yet state Z. */
+static bool has_lost_memory(const struct pl_status *status, const struct pl_stat *stat)
+{
+	uint64_t rss = 0;
+
+	(void)pl_values_get(&status->values, PL_M_RSS, &rss);
+	return !status->has_memory || (rss == 0 && stat->vm_size_bytes == 0);
+}
+
+int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, struct pl_ident ident,
+                    struct pl_sample *out, struct pl_stat *stat)
+{
+	struct pl_status status;
+	struct pl_stat last;
+	ssize_t fd_count;
+	int err = read_status(fs, ident.pid, &status);
+
+	if (err < 0)
+		return err;
+	fd_count = pl_procfs_fd_count(fs, ident.pid);
+	err = pl_sample_stat(fs, ident.pid, &last);
+	if (err < 0)
+		return err;
+	if (last.start_ticks != ident.start_ticks || last.state == 'Z' || last.state == 'X' ||
+	    has_lost_memory(&status, &last))
+		return -ESRCH;
+	if (!pl_values_has(&status.values, PL_M_ANON))
+		add_statm(fs, host, ident.pid, &status.values);
+	out->ident = ident;
+	out->values = status.values;
+	set_from_stat(host, &last, &out->values);
+	if (fd_count >= 0)
+		pl_values_set(&out->values, PL_M_FDS, (uint64_t)fd_count);
+	*stat = last;
+	return 0;
+}
+
+void pl_sample_host(const struct pl_procfs *fs, struct pl_host *out)
+{
+	char buf[STATUS_SIZE];
+	struct pl_values values = { 0 };
+	const long ticks = sysconf(_SC_CLK_TCK);
+	const long page = sysconf(_SC_PAGESIZE);
+	const ssize_t len = pl_procfs_read(fs, 0, "meminfo", buf, sizeof(buf));
+
+	out->ticks_per_s = ticks > 0 ? (uint64_t)ticks : 100;
+	out->page_bytes = page > 0 ? (uint64_t)page : 4096;
+	out->memory_bytes = 0;
+	if (len > 0 && pl_parse_meminfo(buf, (size_t)len, &values) == 0)
+		(void)pl_values_get(&values, PL_M_HOST_MEMORY, &out->memory_bytes);
+}
+
+double pl_sample_uptime_s(const struct pl_procfs *fs)
+{
+	char buf[64];
+	const ssize_t len = pl_procfs_read(fs, 0, "uptime", buf, sizeof(buf));
+	double seconds = 0;
+
+	if (len <= 0 || buf[0] < '0' || buf[0] > '9')
+		return -1;
+	for (ssize_t i = 0; i < len && buf[i] >= '0' && buf[i] <= '9'; i++)
+		seconds = seconds * 10 + (buf[i] - '0');
+	return seconds;
+}
