@@ -3,7 +3,12 @@
  *
  * `text` needs no terminating NUL and may hold anything: every function returns 0, or -EBADMSG
  * when the text is truncated or malformed, and writes *out only on success. Fields that this
- * kernel does not print are absent, never 0.
+ * kernel does not print are absent, never 0. A struct pl_values is written whole: what the text
+ * does not say becomes absent in it; pl_values_merge() joins several.
+ *
+ * The kernel ends every line with a newline, so that a text without one was cut. Callers must
+ * still see to it that their buffer held the whole file: a cut between two lines is told only
+ * where the lines show it (status, smaps).
  */
 #ifndef PL_PARSE_PARSE_H
 #define PL_PARSE_PARSE_H
@@ -59,14 +64,15 @@ int pl_parse_io(const char *text, size_t len, struct pl_values *out);
  * absent. */
 int pl_parse_limits(const char *text, size_t len, struct pl_values *out);
 
-/* /proc/meminfo: MemTotal + SwapTotal as HOST_MEMORY. */
+/* /proc/meminfo: MemTotal + SwapTotal as HOST_MEMORY; every kernel prints both. */
 int pl_parse_meminfo(const char *text, size_t len, struct pl_values *out);
 
 /* /proc/stat: the line btime. */
 int pl_parse_btime(const char *text, size_t len, uint64_t *btime_s);
 
 /* A file that holds one number or "max" (memory.max, memory.high, memory.limit_in_bytes, pidfile).
- * Returns -ERANGE for "max", and for the number near 2^63 by which cgroup v1 says the same. */
+ * Returns -ERANGE for "max", and for the number near 2^63 by which cgroup v1 says the same. The
+ * newline may be missing, and what follows the first line is not looked at (a pidfile). */
 int pl_parse_limit(const char *text, size_t len, uint64_t *out);
 
 /* proc_pid_cgroup(5): points into `text` at the paths of the v2 hierarchy and of v1's memory
@@ -104,6 +110,9 @@ enum pl_fd_kind pl_parse_fd_target(const char *target, size_t len, uint64_t *ino
 /*
  * Lines of /proc/PID/net/{tcp,tcp6,udp,udp6,unix}: inode and state of each socket. Fed in pieces
  * as read; a line may be cut anywhere. The header line is passed over, broken lines are counted.
+ * Sockets without an inode (time-wait, not yet accepted, orphaned) belong to no process and are
+ * passed over. The name of a Unix socket may hold newlines that the kernel does not escape, so a
+ * process can forge lines there; sock_diag(7) has no such weakness.
  */
 enum pl_net_file { PL_NET_TCP, PL_NET_UDP, PL_NET_UNIX };
 

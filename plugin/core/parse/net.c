@@ -1,0 +1,152 @@
+#include "parse/parse.h"
+
+#include "parse/scan.h"
+
+/* include/net/tcp_states.h; 12 is TCP_NEW_SYN_RECV, which the kernel prints as 3. */
+static const uint8_t tcp_metrics[] = {
+	[1] = PL_M_TCP_ESTABLISHED, [2] = PL_M_TCP_SYN_SENT,   [3] = PL_M_TCP_SYN_RECV,
+	[4] = PL_M_TCP_FIN_WAIT1,   [5] = PL_M_TCP_FIN_WAIT2,  [6] = PL_M_TCP_TIME_WAIT,
+	[7] = PL_M_TCP_CLOSE,       [8] = PL_M_TCP_CLOSE_WAIT, [9] = PL_M_TCP_LAST_ACK,
+	[10] = PL_M_TCP_LISTEN,     [11] = PL_M_TCP_CLOSING,   [12] = PL_M_TCP_SYN_RECV,
+};
+
+#define SO_ACCEPTCON_FLAG 0x10000U /* __SO_ACCEPTCON: a Unix socket that listens */
+#define SS_CONNECTED 3U            /* include/uapi/linux/net.h */
+
+/* Where the columns are, counted in words from 0. */
+struct columns {
+	unsigned flags; /* 0: there is none */
+	unsigned state;
+	unsigned inode;
+};
+
+static const struct columns columns_of[] = {
+	[PL_NET_TCP] = { .flags = 0, .state = 3, .inode = 9 },
+	[PL_NET_UDP] = { .flags = 0, .state = 3, .inode = 9 },
+	[PL_NET_UNIX] = { .flags = 3, .state = 5, .inode = 6 },
+};
+
+struct record {
+	uint64_t flags;
+	uint64_t state;
+	uint64_t inode;
+};
+
+static bool whole_hex(struct pl_scan word, uint64_t *out)
+{
+	return pl_scan_hex(&word, out) && pl_scan_left(&word) == 0;
+}
+
+/* Every record begins with a number and a colon ("  12:", "ffff8800b5a3c000:"), no header does. */
+static bool is_record(struct pl_scan line)
+{
+	struct pl_scan word;
+
+	return pl_scan_word(&line, &word) && word.end[-1] == ':';
+}
+
+static bool read_record(struct pl_scan line, const struct columns *columns, struct record *out)
+{
+	struct pl_scan word;
+
+	for (unsigned i = 0; i <= columns->inode; i++) {
+		if (!pl_scan_word(&line, &word))
+			return false;
+		if (i == 0 && word.end[-1] != ':')
+			return false;
+		if (i > 0 && i == columns->flags && !whole_hex(word, &out->flags))
+			return false;
+		if (i == columns->state && !whole_hex(word, &out->state))
+			return false;
+	}
+	return pl_scan_u64(&word, &out->inode) && pl_scan_left(&word) == 0;
+}
+
+static bool metric_of(enum pl_net_file file, const struct record *record, enum pl_metric *metric)
+{
+	switch (file) {
+	case PL_NET_TCP:
+		if (record->state == 0 || record->state >= sizeof(tcp_metrics))
+			return false;
+		*metric = (enum pl_metric)tcp_metrics[record->state];
+		return true;
+	case PL_NET_UDP:
+		*metric = PL_M_UDP;
+		return true;
+	case PL_NET_UNIX:
+		if (record->flags & SO_ACCEPTCON_FLAG)
+			*metric = PL_M_UNIX_LISTEN;
+		else
+			*metric = record->state == SS_CONNECTED ? PL_M_UNIX_CONNECTED : PL_M_UNIX_OTHER;
+		return true;
+	}
+	return false;
+}
+
+static void take_line(struct pl_net_parser *parser, const char *text, size_t len,
+                      pl_net_socket_fn *socket, void *ctx)
+{
+	const struct pl_scan line = pl_scan_text(text, len);
+	const bool first = !parser->header_seen;
+	struct record record = { 0 };
+	enum pl_metric metric;
+
+	parser->header_seen = true;
+	if (first && !is_record(line))
+		return;
+	if (!read_record(line, &columns_of[parser->file], &record) ||
+	    !metric_of(parser->file, &record, &metric)) {
+		parser->bad_lines++;
+		return;
+	}
+	if (record.inode != 0)
+		socket(ctx, record.inode, metric);
+}
+
+/* Adds a piece of a line to what is carried over; a line that does not fit is dropped whole. */
+static void carry(struct pl_net_parser *parser, const char *text, size_t len)
+{
+	if (len > sizeof(parser->carry) - parser->carry_len) {
+		parser->line_too_long = true;
+		return;
+	}
+	memcpy(parser->carry + parser->carry_len, text, len);
+	parser->carry_len += len;
+}
+
+/* The line carried over is complete. */
+static void take_carried(struct pl_net_parser *parser, pl_net_socket_fn *socket, void *ctx)
+{
+	if (parser->line_too_long) {
+		parser->header_seen = true;
+		parser->bad_lines++;
+	} else {
+		take_line(parser, parser->carry, parser->carry_len, socket, ctx);
+	}
+	parser->line_too_long = false;
+	parser->carry_len = 0;
+}
+
+void pl_parse_net_init(struct pl_net_parser *parser, enum pl_net_file file)
+{
+	*parser = (struct pl_net_parser){ .file = file };
+}
+
+void pl_parse_net_feed(struct pl_net_parser *parser, const char *text, size_t len,
+                       pl_net_socket_fn *socket, void *ctx)
+{
+	struct pl_scan scan = pl_scan_text(text, len);
+	struct pl_scan line;
+
+	while (pl_scan_line(&scan, &line)) {
+		const size_t line_len = pl_scan_left(&line);
+		if (parser->carry_len == 0 && !parser->line_too_long) {
+			take_line(parser, line.at, line_len, socket, ctx);
+			continue;
+		}
+		carry(parser, line.at, line_len);
+		take_carried(parser, socket, ctx);
+	}
+	if (pl_scan_left(&scan) > 0)
+		carry(parser, scan.at, pl_scan_left(&scan));
+}
