@@ -24,6 +24,7 @@ struct pl_settings {
 	double settle_s;                 /* Settle: wait after a process starts */
 	bool season;                     /* Season: wait for a day to rule out a daily cycle */
 	double renotify_s;               /* Renotify: least time between two alerts of one match */
+	bool notify;                     /* Notify: the host sends alerts of its own */
 };
 
 /* Which groups of series a host publishes, per match. */
@@ -32,6 +33,7 @@ struct pl_collect {
 	bool rollup;      /* PSS, USS, private dirty and kin */
 	bool faults;      /* page faults */
 	bool cpu;         /* CPU time */
+	bool switches;    /* context switches */
 	bool io;          /* bytes and calls read and written */
 	bool fds;         /* descriptors, by kind */
 	bool connections; /* sockets by state */
@@ -39,10 +41,15 @@ struct pl_collect {
 	bool verdict;     /* verdict, growth and kin */
 };
 
+/* A match's name and the suffix of a series ("-4194304", "-regions") must fit in 127 bytes. */
+#define PL_NAME_SIZE 120 /* with its NUL */
+#define PL_MATCH_MAX 256
+
 /* One named match. A condition that is NULL (or absent) always holds; all given ones must hold. */
 struct pl_match {
-	char *name;
-	char *command;           /* Command: equals comm */
+	char *name;              /* fit for a series: see pl_config_clean_name() */
+	char *given_name;        /* as the user wrote it */
+	char *command;           /* Command: equals comm; cut to the 15 bytes that the kernel keeps */
 	char *command_line;      /* CommandLine: source of the extended regular expression */
 	regex_t command_line_re; /* compiled when command_line is given */
 	char *executable;        /* Executable: glob on the path of the program */
@@ -57,6 +64,8 @@ struct pl_match {
 	uint32_t max_processes;  /* MaxProcesses: at most so many, the rest summed as "other" */
 	struct pl_collect collect;
 	struct pl_settings settings;
+	uint64_t set_mask; /* for config.c: options given in this match, by row of the table */
+	bool useless;      /* for config.c: a condition was wrong, so it would match too much */
 };
 
 struct pl_config {
@@ -71,8 +80,12 @@ struct pl_config {
 	uint32_t auto_top_count;         /* AutoTop */
 	struct pl_settings settings;     /* of Auto's groups, and the default of every match */
 	struct pl_collect collect;
+	bool per_process;       /* the default of every match, likewise */
+	uint32_t max_processes; /* likewise */
 	struct pl_match *matches;
 	size_t match_count;
+	uint64_t set_mask; /* for config.c: options given, by row of the table */
+	bool match_given;  /* for config.c: some match was named, be it a faulty one */
 };
 
 #endif
