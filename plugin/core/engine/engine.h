@@ -27,6 +27,13 @@ int pl_engine_new(struct pl_engine **out, struct pl_config *config, const struct
 void pl_engine_tick(struct pl_engine *engine, struct pl_time now);
 
 /*
+ * The two halves of a tick, for callers that want the dear reads of this very tick: between them
+ * they may wait with pl_engine_drain(). First discover and read, then judge and emit.
+ */
+void pl_engine_begin(struct pl_engine *engine, struct pl_time now);
+void pl_engine_finish(struct pl_engine *engine);
+
+/*
  * Waits until the worker has done what the ticks asked for, `timeout_s` at the most. For terminal
  * commands and tests; a daemon never calls it. Returns 0 or -ETIMEDOUT.
  */

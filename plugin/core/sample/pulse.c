@@ -1,9 +1,11 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "sample/sample.h"
 
 #define STAT_SIZE 4096
+#define PROC_STAT_SIZE (1u << 20)
 #define STATUS_SIZE 16384 /* the line Groups may be long */
 
 int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
@@ -91,6 +93,22 @@ int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, stru
 	return 0;
 }
 
+/* /proc/stat is long on a big host: btime stands after a line for each CPU and each interrupt. */
+static uint64_t read_boot_time_s(const struct pl_procfs *fs)
+{
+	uint64_t boot_s = 0;
+	char *text = malloc(PROC_STAT_SIZE);
+	ssize_t len;
+
+	if (!text)
+		return 0;
+	len = pl_procfs_read_whole(fs, 0, "stat", text, PROC_STAT_SIZE);
+	if (len > 0)
+		(void)pl_parse_btime(text, (size_t)len, &boot_s);
+	free(text);
+	return boot_s;
+}
+
 void pl_sample_host(const struct pl_procfs *fs, struct pl_host *out)
 {
 	char buf[STATUS_SIZE];
@@ -98,6 +116,8 @@ void pl_sample_host(const struct pl_procfs *fs, struct pl_host *out)
 	const long ticks = sysconf(_SC_CLK_TCK);
 	const long page = sysconf(_SC_PAGESIZE);
 	const ssize_t len = pl_procfs_read(fs, 0, "meminfo", buf, sizeof(buf));
+
+	out->boot_s = read_boot_time_s(fs);
 
 	out->ticks_per_s = ticks > 0 ? (uint64_t)ticks : 100;
 	out->page_bytes = page > 0 ? (uint64_t)page : 4096;

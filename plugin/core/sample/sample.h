@@ -17,6 +17,7 @@ struct pl_host {
 	uint64_t ticks_per_s;
 	uint64_t page_bytes;
 	uint64_t memory_bytes; /* memory and swap; 0 when unknown */
+	uint64_t boot_s;       /* Unix time of the boot; 0 when unknown */
 };
 
 void pl_sample_host(const struct pl_procfs *fs, struct pl_host *out);

@@ -1,0 +1,174 @@
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/internal.h"
+
+#define STOP_TIMEOUT_S 0.5
+
+static double clock_s(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+struct pl_time pl_engine_now(void)
+{
+	return (struct pl_time){ .mono_s = clock_s(CLOCK_MONOTONIC),
+		                     .wall_s = clock_s(CLOCK_REALTIME) };
+}
+
+static uint64_t thread_cpu_us(void)
+{
+	return (uint64_t)(clock_s(CLOCK_THREAD_CPUTIME_ID) * 1e6);
+}
+
+static int make_groups(struct pl_engine *engine)
+{
+	const size_t count = engine->config->match_count;
+
+	engine->groups = calloc(count > 0 ? count : 1, sizeof(*engine->groups));
+	if (!engine->groups)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct pl_group *group = &engine->groups[i];
+		const struct pl_match *match = &engine->config->matches[i];
+
+		strncpy(group->name, match->name, sizeof(group->name) - 1);
+		group->match = match;
+		group->settings = &match->settings;
+		group->collect = &match->collect;
+	}
+	engine->group_count = count;
+	engine->group_capacity = count;
+	return 0;
+}
+
+static void free_parts(struct pl_engine *engine)
+{
+	for (size_t i = 0; i < engine->process_count; i++)
+		free(engine->processes[i]);
+	free(engine->processes);
+	free(engine->groups);
+	pl_roster_free(&engine->roster);
+	if (engine->fs.root_fd >= 0)
+		pl_procfs_close(&engine->fs);
+	pl_config_free(engine->config);
+	free(engine);
+}
+
+static int start(struct pl_engine *engine)
+{
+	const struct pl_config *config = engine->config;
+	const struct pl_time now = pl_engine_now();
+	int err = pl_procfs_open(&engine->fs, config->proc_root, config->cgroup_root);
+
+	if (err < 0) {
+		engine->fs.root_fd = -1;
+		return err;
+	}
+	pl_sample_host(&engine->fs, &engine->host);
+	err = make_groups(engine);
+	if (err < 0)
+		return err;
+	pl_budget_init(&engine->budget, config->deep_read_budget_percent, config->max_lock_ms_per_min,
+	               now.mono_s);
+	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
+	return engine->worker ? 0 : -ENOMEM;
+}
+
+int pl_engine_new(struct pl_engine **out, struct pl_config *config, const struct pl_emit *emit,
+                  const struct pl_log *log)
+{
+	struct pl_engine *engine = calloc(1, sizeof(*engine));
+	int err;
+
+	if (!engine) {
+		pl_config_free(config);
+		return -ENOMEM;
+	}
+	engine->config = config;
+	engine->emit = *emit;
+	engine->log = *log;
+	engine->free_process = PL_ROSTER_NONE;
+	engine->fs.root_fd = -1;
+	err = start(engine);
+	if (err < 0) {
+		free_parts(engine);
+		return err;
+	}
+	*out = engine;
+	return 0;
+}
+
+static void job_done(void *ctx, const struct pl_job *job)
+{
+	struct pl_engine *engine = ctx;
+
+	if (job->kind == PL_JOB_IDENTIFY)
+		pl_engine_identified(engine, job);
+	else
+		pl_engine_deep_done(engine, job);
+}
+
+static void job_stuck(void *ctx, const struct pl_job *job)
+{
+	pl_engine_deep_stuck(ctx, job);
+}
+
+static void collect(struct pl_engine *engine)
+{
+	const struct pl_worker_callbacks callbacks = { job_done, job_stuck, engine };
+
+	pl_worker_collect(engine->worker, &callbacks);
+}
+
+void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
+{
+	const uint64_t begin_us = thread_cpu_us();
+
+	engine->interval_s = engine->tick > 0 ? now.mono_s - engine->now.mono_s : 0;
+	engine->now = now;
+	engine->tick++;
+	engine->uptime_s = -1;
+	collect(engine);
+	pl_engine_discover(engine);
+	pl_engine_post_deep(engine);
+	pl_engine_pulse_all(engine);
+	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
+}
+
+void pl_engine_finish(struct pl_engine *engine)
+{
+	const uint64_t begin_us = thread_cpu_us();
+
+	collect(engine);
+	pl_engine_publish(engine);
+	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
+}
+
+void pl_engine_tick(struct pl_engine *engine, struct pl_time now)
+{
+	pl_engine_begin(engine, now);
+	pl_engine_finish(engine);
+}
+
+int pl_engine_drain(struct pl_engine *engine, double timeout_s)
+{
+	return pl_worker_wait(engine->worker, timeout_s) ? 0 : -ETIMEDOUT;
+}
+
+void pl_engine_free(struct pl_engine *engine)
+{
+	if (!engine)
+		return;
+	/* a thread that hangs in the kernel still uses all of this: leave it */
+	if (!pl_worker_free(engine->worker, STOP_TIMEOUT_S))
+		return;
+	free_parts(engine);
+}

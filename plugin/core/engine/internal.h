@@ -1,0 +1,125 @@
+/* The engine's state, shared by its own files alone. */
+#ifndef PL_ENGINE_INTERNAL_H
+#define PL_ENGINE_INTERNAL_H
+
+#include "discover/roster.h"
+#include "engine/budget.h"
+#include "engine/engine.h"
+#include "engine/group.h"
+#include "engine/worker.h"
+
+#define PL_GROUP_NAME_SIZE 128
+
+/* Roster flags. */
+#define PL_ENTRY_KERNEL_THREAD 1u
+#define PL_ENTRY_BUSY 2u /* an identify job is under way */
+
+/* A matched process. */
+struct pl_process {
+	bool used;
+	uint32_t next_free; /* when not used: the next one that is not */
+	bool alive;         /* pulsed in this tick */
+	bool counted;       /* its counters are part of its groups' sums already */
+	struct pl_ident ident;
+	char comm[PL_COMM_SIZE];
+	uint64_t start_code;
+	double first_s;     /* monotonic, when it was first seen */
+	double first_age_s; /* its age then; below 0 when unknown */
+	uint32_t first_tick;
+	uint16_t groups[PL_MEMBERSHIPS_MAX];
+	uint16_t group_count;
+	uint32_t published;      /* bit i: has a series of its own in groups[i] */
+	struct pl_sample sample; /* the last pulse, with the last dear values merged in */
+
+	/* dear reads */
+	bool deep_pending;
+	bool deep_known;
+	bool too_dear;   /* a single rollup would hold its lock for longer than a minute allows */
+	double deep_s;   /* when the last one came in */
+	double limits_s; /* when the limits were last read; below 0: never */
+	double next_rollup_s;
+	double predicted_us;
+	double cost_us; /* of the last one; 0: none yet */
+	double lock_us;
+	double quarantine_until_s;
+	uint32_t stuck_count;
+};
+
+/* A match of the configuration, or one that Auto made. */
+struct pl_group {
+	char name[PL_GROUP_NAME_SIZE];
+	const struct pl_match *match; /* NULL: made by Auto */
+	const struct pl_settings *settings;
+	const struct pl_collect *collect;
+	bool has_sum;
+	uint32_t member_count; /* processes in it, sampled or not */
+	struct pl_group_sum sum;
+	struct pl_group_sum other; /* PerProcess: those without a series of their own */
+	uint32_t published_count;
+	struct pl_values counters;
+	uint64_t largest_u_bytes;
+	uint32_t largest; /* process; PL_ROSTER_NONE: nobody */
+
+	/* PidFile */
+	int32_t file_pid;
+	int64_t file_mtime_ns;
+	uint64_t file_inode;
+	struct pl_complaint file_complaint;
+};
+
+struct pl_engine {
+	struct pl_config *config;
+	struct pl_emit emit;
+	struct pl_log log;
+	struct pl_procfs fs;
+	struct pl_host host;
+	struct pl_roster roster;
+	struct pl_worker *worker;
+	struct pl_budget budget;
+	struct pl_process **processes; /* grown as needed, entries reused */
+	size_t process_count;          /* entries, used or not */
+	size_t process_capacity;
+	uint32_t free_process;   /* head of the unused ones, or PL_ROSTER_NONE */
+	struct pl_group *groups; /* those of the configuration first */
+	size_t group_count;
+	size_t group_capacity;
+	uint32_t tick;
+	struct pl_time now;
+	double interval_s; /* between the last two ticks; 0 at the first */
+	double uptime_s;   /* below 0: not yet asked for in this tick */
+	size_t deep_cursor;
+	bool look_at_all; /* a parent was matched whose children count too */
+	struct pl_self self;
+	struct pl_complaint denied_complaint;
+	struct pl_complaint stuck_complaint;
+	struct pl_complaint scan_complaint;
+	struct pl_complaint memberships_complaint;
+};
+
+/* discovery.c: brings roster and matched processes up to date. */
+void pl_engine_discover(struct pl_engine *engine);
+void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job);
+/* Forgets a process that is gone; its entry in the roster is the caller's business. */
+void pl_engine_drop(struct pl_engine *engine, uint32_t index);
+
+/* Decides anew what a process belongs to: it was renamed or has called exec. */
+void pl_engine_look_again(struct pl_engine *engine, int32_t pid);
+
+/* reading.c: pulses and dear reads. */
+void pl_engine_pulse_all(struct pl_engine *engine);
+void pl_engine_post_deep(struct pl_engine *engine);
+void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job);
+
+/* publish.c: sums and readings. */
+void pl_engine_publish(struct pl_engine *engine);
+
+static inline bool pl_process_in_group(const struct pl_process *process, uint16_t group)
+{
+	for (uint16_t i = 0; i < process->group_count; i++)
+		if (process->groups[i] == group)
+			return true;
+	return false;
+}
+
+#endif

@@ -1,0 +1,144 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define NEWBORN_TICKS 2
+
+static bool is_newborn(const struct pl_engine *engine, const struct pl_process *process)
+{
+	return !process->deep_known && engine->tick - process->first_tick < NEWBORN_TICKS;
+}
+
+static void begin_sums(struct pl_engine *engine)
+{
+	for (size_t i = 0; i < engine->group_count; i++) {
+		struct pl_group *group = &engine->groups[i];
+
+		pl_group_sum_begin(&group->sum);
+		pl_group_sum_begin(&group->other);
+		group->largest = PL_ROSTER_NONE;
+		group->largest_u_bytes = 0;
+	}
+}
+
+/* A process keeps its own series as long as it lives; free places go to whoever comes next. */
+static bool is_published(struct pl_group *group, struct pl_process *process, uint16_t i)
+{
+	if ((process->published >> i) & 1)
+		return true;
+	if (group->published_count >= group->match->max_processes)
+		return false;
+	group->published_count++;
+	process->published |= 1u << i;
+	return true;
+}
+
+static double start_time_s(const struct pl_engine *engine, uint64_t start_ticks)
+{
+	if (engine->host.boot_s == 0)
+		return 0;
+	return (double)engine->host.boot_s +
+	       (double)start_ticks / (double)engine->host.ticks_per_s;
+}
+
+static void emit_process(const struct pl_engine *engine, const struct pl_group *group,
+                         const struct pl_process *process)
+{
+	struct pl_reading reading = {
+		.subject = { .kind = PL_SUBJECT_PROCESS,
+		             .match = group->name,
+		             .comm = process->comm,
+		             .pid = process->ident.pid,
+		             .start_ticks = process->ident.start_ticks,
+		             .start_s = start_time_s(engine, process->ident.start_ticks) },
+		.time = engine->now,
+		.collect = group->collect,
+		.process_count = 1,
+		.deep_age_s = process->deep_known ? engine->now.mono_s - process->deep_s : -1,
+		.values = process->sample.values,
+	};
+
+	engine->emit.reading(engine->emit.ctx, &reading);
+}
+
+static void add_to_group(struct pl_engine *engine, struct pl_process *process, uint16_t i)
+{
+	struct pl_group *group = &engine->groups[process->groups[i]];
+	const struct pl_group_member member = { &process->sample.values, is_newborn(engine, process) };
+	uint64_t u_bytes = 0;
+
+	pl_group_sum_add(&group->sum, &member);
+	(void)pl_values_u_bytes(&process->sample.values, &u_bytes);
+	if (group->largest == PL_ROSTER_NONE || u_bytes > group->largest_u_bytes) {
+		group->largest = process->ident.pid > 0 ? (uint32_t)process->ident.pid : PL_ROSTER_NONE;
+		group->largest_u_bytes = u_bytes;
+	}
+	if (!group->match || !group->match->per_process)
+		return;
+	if (!is_published(group, process, i))
+		pl_group_sum_add(&group->other, &member);
+	else if (engine->emit.reading)
+		emit_process(engine, group, process);
+}
+
+static void emit_sum(const struct pl_engine *engine, const struct pl_group *group,
+                     enum pl_subject_kind kind, const struct pl_group_sum *sum)
+{
+	static const struct pl_values no_counters;
+	struct pl_reading reading = {
+		.subject = { .kind = kind, .match = group->name },
+		.time = engine->now,
+		.collect = group->collect,
+		.process_count = sum->member_count,
+		.deep_age_s = -1,
+	};
+
+	pl_group_sum_end(sum, kind == PL_SUBJECT_MATCH ? &group->counters : &no_counters,
+	                 &reading.values);
+	engine->emit.reading(engine->emit.ctx, &reading);
+}
+
+static void emit_groups(const struct pl_engine *engine)
+{
+	for (size_t i = 0; i < engine->group_count; i++) {
+		const struct pl_group *group = &engine->groups[i];
+
+		emit_sum(engine, group, PL_SUBJECT_MATCH, &group->sum);
+		if (group->other.member_count > 0)
+			emit_sum(engine, group, PL_SUBJECT_OTHER, &group->other);
+	}
+}
+
+static void emit_self(struct pl_engine *engine)
+{
+	struct pl_worker_status status;
+
+	pl_worker_status(engine->worker, &status);
+	engine->self.time = engine->now;
+	engine->self.deep_cpu_us_total = status.cpu_us_total;
+	engine->self.stuck_count = status.stuck_count;
+	engine->self.seen_count = (uint32_t)engine->roster.count;
+	if (engine->emit.self)
+		engine->emit.self(engine->emit.ctx, &engine->self);
+}
+
+void pl_engine_publish(struct pl_engine *engine)
+{
+	uint32_t matched_count = 0;
+
+	begin_sums(engine);
+	for (size_t i = 0; i < engine->process_count; i++) {
+		struct pl_process *process = engine->processes[i];
+
+		if (!process->used || !process->alive)
+			continue;
+		matched_count++;
+		for (uint16_t g = 0; g < process->group_count; g++)
+			add_to_group(engine, process, g);
+	}
+	engine->self.matched_count = matched_count;
+	if (engine->emit.reading)
+		emit_groups(engine);
+	emit_self(engine);
+}

@@ -1,0 +1,392 @@
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_QUEUED,
+	SLOT_RUNNING,
+	SLOT_DONE,
+	SLOT_STUCK,     /* given up, not yet reported */
+	SLOT_ABANDONED, /* reported; free when its read ends */
+};
+
+struct slot {
+	enum slot_state state;
+	double started_s;
+	struct pl_job job;
+};
+
+enum thread_state { THREAD_NONE, THREAD_RUNNING, THREAD_ENDED };
+
+struct thread {
+	struct pl_worker *worker;
+	pthread_t id;
+	enum thread_state state;
+	bool stuck; /* in an abandoned job: another thread has taken over */
+	struct pl_deep_reader *reader;
+	struct pl_facts_store *store;
+};
+
+struct pl_worker {
+	const struct pl_procfs *fs;
+	const struct pl_host *host;
+	const struct pl_config *config;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a job was queued or done, a thread ended, or it shall stop */
+	bool stopping;
+	struct thread threads[PL_WORKER_THREADS];
+	struct slot slots[PL_WORKER_JOBS];
+	uint16_t queue[PL_WORKER_JOBS]; /* ring of queued slots */
+	size_t queue_head;
+	size_t queue_count;
+	size_t free_hint;
+	uint64_t cpu_us_total;
+};
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static uint64_t thread_cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+struct pl_worker *pl_worker_new(const struct pl_procfs *fs, const struct pl_host *host,
+                                const struct pl_config *config)
+{
+	struct pl_worker *worker = calloc(1, sizeof(*worker));
+	pthread_condattr_t attributes;
+
+	if (!worker)
+		return NULL;
+	worker->fs = fs;
+	worker->host = host;
+	worker->config = config;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return worker;
+}
+
+static void add_membership(struct pl_job *job, size_t match)
+{
+	if (job->membership_count == PL_MEMBERSHIPS_MAX) {
+		job->memberships_full = true;
+		return;
+	}
+	job->memberships[job->membership_count++] = (uint16_t)match;
+}
+
+static void identify(struct thread *thread, struct pl_job *job)
+{
+	const struct pl_worker *worker = thread->worker;
+	struct pl_facts facts = { .pid = job->ident.pid, .comm = job->comm };
+	struct pl_stat stat;
+
+	for (size_t i = 0; i < worker->config->match_count; i++) {
+		unsigned missing;
+		enum pl_holds holds = pl_match_holds(&worker->config->matches[i], &facts, &missing);
+
+		while (holds == PL_HOLDS_UNKNOWN) {
+			/* one fact at a time, the cheapest first: it may already say no */
+			pl_facts_read(worker->fs, missing & (0u - missing), &facts, thread->store);
+			holds = pl_match_holds(&worker->config->matches[i], &facts, &missing);
+		}
+		if (holds == PL_HOLDS_YES)
+			add_membership(job, i);
+	}
+	if (job->want_unit) {
+		const char *unit = NULL;
+		size_t len;
+
+		if (!(facts.known & PL_FACT_CGROUP))
+			pl_facts_read(worker->fs, PL_FACT_CGROUP, &facts, thread->store);
+		len = pl_match_unit(facts.cgroup, &unit);
+		if (len >= sizeof(job->unit))
+			len = sizeof(job->unit) - 1;
+		if (len > 0)
+			memcpy(job->unit, unit, len);
+		job->unit[len] = '\0';
+	}
+	/* was all of that the process that was meant? */
+	job->error = pl_sample_stat(worker->fs, job->ident.pid, &stat);
+	if (job->error == 0 && stat.start_ticks != job->ident.start_ticks)
+		job->error = -ESRCH;
+}
+
+static void run_job(struct thread *thread, struct pl_job *job)
+{
+	if (job->kind == PL_JOB_IDENTIFY)
+		identify(thread, job);
+	else
+		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, now_s(),
+		                            job->sockets_max_age_s, &job->deep);
+}
+
+/* With the lock held. Returns false when the thread shall end. */
+static bool run_next(struct thread *thread)
+{
+	struct pl_worker *worker = thread->worker;
+	struct slot *slot;
+	uint64_t begin_us;
+
+	while (worker->queue_count == 0 && !worker->stopping)
+		pthread_cond_wait(&worker->changed, &worker->lock);
+	if (worker->stopping)
+		return false;
+	slot = &worker->slots[worker->queue[worker->queue_head]];
+	worker->queue_head = (worker->queue_head + 1) % PL_WORKER_JOBS;
+	worker->queue_count--;
+	slot->state = SLOT_RUNNING;
+	slot->started_s = now_s();
+	pthread_mutex_unlock(&worker->lock);
+
+	begin_us = thread_cpu_us();
+	run_job(thread, &slot->job);
+
+	pthread_mutex_lock(&worker->lock);
+	worker->cpu_us_total += thread_cpu_us() - begin_us;
+	if (slot->state == SLOT_RUNNING || slot->state == SLOT_STUCK) {
+		slot->state = SLOT_DONE;
+		pthread_cond_broadcast(&worker->changed);
+		return !thread->stuck;
+	}
+	slot->state = SLOT_FREE;
+	return false;
+}
+
+static void *thread_main(void *arg)
+{
+	struct thread *thread = arg;
+	struct pl_worker *worker = thread->worker;
+
+	pthread_mutex_lock(&worker->lock);
+	while (run_next(thread))
+		;
+	thread->state = THREAD_ENDED;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+	return NULL;
+}
+
+/* A thread that has ended is joined at once and its place is free again. */
+static void reap(struct thread *thread)
+{
+	if (thread->state != THREAD_ENDED)
+		return;
+	pthread_join(thread->id, NULL);
+	pl_deep_reader_free(thread->reader);
+	free(thread->store);
+	*thread = (struct thread){ 0 };
+}
+
+/* Signals are the host's: its handlers must not run on our stack. */
+static int create_thread(struct thread *thread)
+{
+	sigset_t all;
+	sigset_t before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread->id, NULL, thread_main, thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+/* With the lock held: sees to it that one thread is there to take jobs, if there may be. */
+static bool ensure_thread(struct pl_worker *worker)
+{
+	struct thread *unused = NULL;
+
+	for (size_t i = 0; i < PL_WORKER_THREADS; i++) {
+		struct thread *thread = &worker->threads[i];
+
+		if (thread->state == THREAD_RUNNING && !thread->stuck)
+			return true;
+		reap(thread);
+		if (thread->state == THREAD_NONE)
+			unused = thread;
+	}
+	if (!unused)
+		return false;
+	unused->reader = pl_deep_reader_new(worker->fs, worker->host);
+	unused->store = malloc(sizeof(*unused->store));
+	unused->worker = worker;
+	unused->state = THREAD_RUNNING;
+	if (unused->reader && unused->store && create_thread(unused) == 0)
+		return true;
+	pl_deep_reader_free(unused->reader);
+	free(unused->store);
+	*unused = (struct thread){ 0 };
+	return false;
+}
+
+static struct slot *take_free_slot(struct pl_worker *worker)
+{
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+		const size_t at = (worker->free_hint + i) % PL_WORKER_JOBS;
+
+		if (worker->slots[at].state == SLOT_FREE) {
+			worker->free_hint = at + 1;
+			return &worker->slots[at];
+		}
+	}
+	return NULL;
+}
+
+bool pl_worker_post(struct pl_worker *worker, const struct pl_job *job)
+{
+	struct slot *slot;
+	bool posted = false;
+
+	pthread_mutex_lock(&worker->lock);
+	slot = ensure_thread(worker) ? take_free_slot(worker) : NULL;
+	if (slot) {
+		slot->job = *job;
+		slot->state = SLOT_QUEUED;
+		worker->queue[(worker->queue_head + worker->queue_count) % PL_WORKER_JOBS] =
+			(uint16_t)(slot - worker->slots);
+		worker->queue_count++;
+		pthread_cond_broadcast(&worker->changed);
+		posted = true;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return posted;
+}
+
+/* With the lock held: gives up on jobs that hang, so that another thread can go on. */
+static void give_up_stuck(struct pl_worker *worker)
+{
+	const double now = now_s();
+	bool any = false;
+
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+		struct slot *slot = &worker->slots[i];
+
+		if (slot->state == SLOT_RUNNING && now - slot->started_s > PL_WORKER_READ_TIMEOUT_S) {
+			slot->state = SLOT_STUCK;
+			any = true;
+		}
+	}
+	if (!any)
+		return;
+	/* one job runs at a time outside of stuck threads, so the thread that runs is the one */
+	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
+		if (worker->threads[i].state == THREAD_RUNNING)
+			worker->threads[i].stuck = true;
+	(void)ensure_thread(worker);
+}
+
+void pl_worker_collect(struct pl_worker *worker, const struct pl_worker_callbacks *callbacks)
+{
+	pthread_mutex_lock(&worker->lock);
+	give_up_stuck(worker);
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+		struct slot *slot = &worker->slots[i];
+
+		if (slot->state == SLOT_DONE) {
+			callbacks->done(callbacks->ctx, &slot->job);
+			slot->state = SLOT_FREE;
+		} else if (slot->state == SLOT_STUCK) {
+			callbacks->stuck(callbacks->ctx, &slot->job);
+			slot->state = SLOT_ABANDONED;
+		}
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void pl_worker_status(struct pl_worker *worker, struct pl_worker_status *out)
+{
+	*out = (struct pl_worker_status){ 0 };
+	pthread_mutex_lock(&worker->lock);
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+		const enum slot_state state = worker->slots[i].state;
+
+		if (state == SLOT_QUEUED || state == SLOT_RUNNING)
+			out->pending_count++;
+	}
+	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
+		if (worker->threads[i].state == THREAD_RUNNING && worker->threads[i].stuck)
+			out->stuck_count++;
+	out->cpu_us_total = worker->cpu_us_total;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static struct timespec deadline_after(double timeout_s)
+{
+	const double at = now_s() + timeout_s;
+
+	return (struct timespec){ .tv_sec = (time_t)at,
+		                      .tv_nsec = (long)((at - (double)(time_t)at) * 1e9) };
+}
+
+static bool is_idle(const struct pl_worker *worker)
+{
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+		const enum slot_state state = worker->slots[i].state;
+
+		if (state == SLOT_QUEUED || state == SLOT_RUNNING)
+			return false;
+	}
+	return true;
+}
+
+bool pl_worker_wait(struct pl_worker *worker, double timeout_s)
+{
+	const struct timespec deadline = deadline_after(timeout_s);
+	bool idle;
+
+	pthread_mutex_lock(&worker->lock);
+	while (!(idle = is_idle(worker)))
+		if (pthread_cond_timedwait(&worker->changed, &worker->lock, &deadline) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&worker->lock);
+	return idle;
+}
+
+static bool all_ended(const struct pl_worker *worker)
+{
+	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
+		if (worker->threads[i].state == THREAD_RUNNING)
+			return false;
+	return true;
+}
+
+bool pl_worker_free(struct pl_worker *worker, double timeout_s)
+{
+	const struct timespec deadline = deadline_after(timeout_s);
+	bool ended;
+
+	pthread_mutex_lock(&worker->lock);
+	worker->stopping = true;
+	pthread_cond_broadcast(&worker->changed);
+	while (!(ended = all_ended(worker)))
+		if (pthread_cond_timedwait(&worker->changed, &worker->lock, &deadline) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&worker->lock);
+	if (!ended)
+		return false;
+	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
+		reap(&worker->threads[i]);
+	pthread_mutex_destroy(&worker->lock);
+	pthread_cond_destroy(&worker->changed);
+	free(worker);
+	return true;
+}

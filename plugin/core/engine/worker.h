@@ -1,0 +1,77 @@
+/*
+ * The thread that does what may block: reads that need a target's mmap lock.
+ *
+ * A tick posts jobs and collects results, and never waits. A read that hangs is given up after
+ * PL_WORKER_READ_TIMEOUT_S: another thread takes over, and the stuck one ends when its read does.
+ * There are at most PL_WORKER_THREADS of them, ever, at one time.
+ */
+#ifndef PL_ENGINE_WORKER_H
+#define PL_ENGINE_WORKER_H
+
+#include "config/settings.h"
+#include "discover/match.h"
+#include "sample/sample.h"
+
+#define PL_WORKER_THREADS 4
+#define PL_WORKER_READ_TIMEOUT_S 5.0
+#define PL_WORKER_JOBS 256
+#define PL_MEMBERSHIPS_MAX 16 /* matches that one process can be in */
+#define PL_UNIT_SIZE 128
+
+enum pl_job_kind {
+	PL_JOB_IDENTIFY, /* which matches does it belong to? */
+	PL_JOB_DEEP,     /* tier 1 */
+};
+
+struct pl_job {
+	enum pl_job_kind kind;
+	struct pl_ident ident;
+	uint32_t process; /* the engine's index; DEEP only */
+	unsigned want;    /* PL_DEEP_...; DEEP only */
+	bool want_unit;   /* IDENTIFY: for Auto, which unit it belongs to */
+	char comm[PL_COMM_SIZE];
+	double sockets_max_age_s;
+
+	/* results */
+	uint16_t memberships[PL_MEMBERSHIPS_MAX]; /* indices of matches */
+	uint16_t membership_count;
+	bool memberships_full; /* there were more */
+	char unit[PL_UNIT_SIZE];
+	struct pl_deep_result deep;
+	int error;
+};
+
+struct pl_worker;
+
+/* Borrows everything until pl_worker_free() returns true. Returns NULL when out of memory. */
+struct pl_worker *pl_worker_new(const struct pl_procfs *fs, const struct pl_host *host,
+                                const struct pl_config *config);
+
+/* Copies the job. Returns false when the queue is full. Starts the thread at the first one. */
+bool pl_worker_post(struct pl_worker *worker, const struct pl_job *job);
+
+/* Calls `done` for every finished job, and `stuck` once for every job that is given up. */
+struct pl_worker_callbacks {
+	void (*done)(void *ctx, const struct pl_job *job);
+	void (*stuck)(void *ctx, const struct pl_job *job);
+	void *ctx;
+};
+void pl_worker_collect(struct pl_worker *worker, const struct pl_worker_callbacks *callbacks);
+
+struct pl_worker_status {
+	unsigned pending_count; /* queued or under way */
+	unsigned stuck_count;   /* threads that hang in a read */
+	uint64_t cpu_us_total;
+};
+void pl_worker_status(struct pl_worker *worker, struct pl_worker_status *out);
+
+/* Waits until nothing is pending. Returns false after `timeout_s`. */
+bool pl_worker_wait(struct pl_worker *worker, double timeout_s);
+
+/*
+ * Ends the threads; waits `timeout_s` at the most. Returns false when one is stuck: then nothing is
+ * freed, and what the worker borrowed must stay.
+ */
+bool pl_worker_free(struct pl_worker *worker, double timeout_s);
+
+#endif
