@@ -30,6 +30,9 @@ CORE_LIB := $(BUILD)/obj/libprocleak.a
 UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 
+PROGRAM_SRC := $(sort $(wildcard tests/programs/*.c))
+PROGRAM_BIN := $(PROGRAM_SRC:tests/programs/%.c=$(BUILD)/tests/programs/%)
+
 all: $(BUILD)/procleak.so $(BUILD)/procleak ## build the collectd plugin and the terminal command
 
 $(BUILD)/procleak.so: $(COLLECTD_OBJ) $(CORE_LIB)
@@ -58,6 +61,14 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_LIB)
 
 unit-tests: $(UNIT_BIN)
 
+# What the demo and the tests measure: small programs that leak, or do not, or attack.
+$(BUILD)/tests/programs/%: tests/programs/%.c
+	$(if $(Q),@echo "  PROGRAM $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< -pthread
+
+test-programs: $(PROGRAM_BIN)
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
@@ -65,4 +76,4 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all clean help unit-tests
+.PHONY: all clean help unit-tests test-programs
