@@ -1,0 +1,102 @@
+#!/bin/bash
+# Installs what procleak is built, run, tested and checked with, and only what is missing.
+#
+#   deps.sh [build] [run] [test] [lint]     groups; all of them when none is given
+#
+# Needs root only when something is missing. On a distribution without dpkg it prints the list and
+# goes on: the build then says what it lacks. No service is started or enabled by this.
+set -euo pipefail
+
+# One package a word; of "a|b" any will do, and the first one that exists is installed.
+declare -A packages=(
+	[build]="gcc libc6-dev make pkg-config collectd-dev libyajl-dev libinih-dev"
+	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
+	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
+		nginx"
+	[lint]="clang clang-format clang-tidy cppcheck libclang-rt-14-dev|libclang-rt-dev"
+)
+lock_wait_s=300
+
+installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Prints the words of a group of which no alternative is installed.
+missing() {
+	local word name
+	for word in ${packages[$1]}; do
+		for name in ${word//|/ }; do
+			installed "$name" && continue 2
+		done
+		echo "$word"
+	done
+}
+
+# The first alternative of each word that the package lists know, else the first one, so that apt
+# names what it cannot find.
+choose() {
+	local word name
+	for word in "$@"; do
+		for name in ${word//|/ }; do
+			apt-cache show "$name" >/dev/null 2>&1 && break
+			name=${word%%|*}
+		done
+		echo "$name"
+	done
+}
+
+# apt-get waits for dpkg's lock by itself, but not for that of the package lists.
+update_lists() {
+	local try
+	for try in 1 2 3 4 5 6; do
+		apt-get update -qq && return
+		echo "deps: apt-get update failed (try $try of 6), again in 10 s" >&2
+		sleep 10
+	done
+	return 1
+}
+
+# Servers that come with the packages must not start: invoke-rc.d obeys this file.
+policy=/usr/sbin/policy-rc.d
+hold_services() {
+	[ -e $policy ] && return
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod +x $policy
+	trap 'rm -f $policy' EXIT
+}
+
+groups=("$@")
+[ $# -gt 0 ] || groups=(build run test lint)
+for group in "${groups[@]}"; do
+	[ -n "${packages[$group]:-}" ] || { echo "deps: no such group: $group" >&2; exit 2; }
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo "deps: this is not a Debian; please see to it that these (or their like) are installed:"
+	for group in "${groups[@]}"; do
+		echo "  $group:" ${packages[$group]}
+	done
+	exit 0
+fi
+
+mapfile -t words < <(for group in "${groups[@]}"; do missing "$group"; done)
+[ ${#words[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "deps: missing: ${words[*]%%|*}" >&2
+	echo "deps: as root: apt-get install --no-install-recommends ${words[*]%%|*}" >&2
+	exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+nginx_was_here=$(installed nginx && echo yes || true)
+echo "deps: installing ${words[*]%%|*}"
+hold_services
+update_lists
+mapfile -t chosen < <(choose "${words[@]}")
+apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=$lock_wait_s \
+	-o Dpkg::Use-Pty=0 "${chosen[@]}" >/dev/null
+
+# The tests start an nginx of their own; the packaged one is not to appear at the next boot.
+if [ -z "$nginx_was_here" ] && installed nginx && command -v update-rc.d >/dev/null; then
+	update-rc.d nginx disable >/dev/null 2>&1 || true
+fi
