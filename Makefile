@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
 BUILD ?= build
+export BUILD
+export PYTHONDONTWRITEBYTECODE := 1
 PREFIX ?= /usr/local
 DESTDIR ?=
 CFLAGS ?= -O2 -g
@@ -69,6 +71,24 @@ $(BUILD)/tests/programs/%: tests/programs/%.c
 
 test-programs: $(PROGRAM_BIN)
 
+# After sudo, what was built belongs to whoever owns the source again.
+GIVE_BACK = if [ "$$(id -u)" = 0 ] && [ -e $(BUILD) ]; then chown -R --reference=. $(BUILD); fi
+TESTS = $(UNIT_BIN) $(sort $(wildcard tests/*/*.t))
+JOBS ?= 4
+
+deps: ## install what is missing (Debian packages; root only when something is)
+	@packaging/deps.sh
+
+demo: ## watch collectd find a leak in a minute: notification, graphs
+	@packaging/deps.sh build run
+	@$(MAKE) --no-print-directory all test-programs
+	@status=0; /usr/bin/python3 tests/demo/demo.py || status=$$?; $(GIVE_BACK); exit $$status
+
+check: ## all tests: units, scenarios, the real collectd (wants root for some)
+	@packaging/deps.sh build run test
+	@$(MAKE) --no-print-directory all unit-tests test-programs
+	@status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
@@ -76,4 +96,4 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all clean help unit-tests test-programs
+.PHONY: all check clean demo deps help unit-tests test-programs
