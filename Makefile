@@ -86,8 +86,31 @@ demo: ## watch collectd find a leak in a minute: notification, graphs
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run test
-	@$(MAKE) --no-print-directory all unit-tests test-programs
+	@$(MAKE) --no-print-directory all unit-tests test-programs scenario-tools
 	@status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
+
+# The corpus of traces: tests/scenario/README.md
+SCENARIO_BIN := $(addprefix $(BUILD)/tests/scenario/,generate reference)
+SCENARIO_HDR := $(wildcard tests/scenario/*.h)
+
+$(BUILD)/tests/scenario/generate: tests/scenario/generate.c tests/scenario/world.c \
+		tests/scenario/families.c $(SCENARIO_HDR)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(LDFLAGS) -o $@ $(filter %.c,$^) -lm
+
+$(BUILD)/tests/scenario/reference: tests/scenario/reference.c
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(LDFLAGS) -o $@ $< -lm
+
+scenario-tools: $(SCENARIO_BIN)
+
+eval: $(BUILD)/procleak $(SCENARIO_BIN) ## score the detector on the tune set (ARGS="--family NAME")
+	BUILD=$(BUILD) tests/scenario/evaluate.py --references $(ARGS)
+
+eval-report: $(BUILD)/procleak $(SCENARIO_BIN) ## score it on the report set: other seeds, new families
+	BUILD=$(BUILD) tests/scenario/evaluate.py --set report --references $(ARGS)
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
@@ -96,4 +119,4 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all check clean demo deps help unit-tests test-programs
+.PHONY: all check clean demo deps eval eval-report help scenario-tools unit-tests test-programs
