@@ -10,4 +10,6 @@
 #define PL_EXIT_ALARM 1
 #define PL_EXIT_USAGE 2
 
+int pl_cli_record(int argc, char **argv);
+
 #endif

@@ -23,7 +23,7 @@ struct pl_subject {
 	const char *comm;  /* of the process, or of the largest one; NULL when there is none */
 	int32_t pid;       /* 0 unless kind is PROCESS, or a report names the process to blame */
 	uint64_t start_ticks;
-	double start_s;     /* Unix time at which the process started; 0 when unknown */
+	double start_s; /* Unix time at which the process started; 0 when unknown */
 };
 
 /* The detector's numbers that become series. A bit of `present` guards each number. */
@@ -63,7 +63,7 @@ struct pl_reading {
 	struct pl_time time;
 	const struct pl_collect *collect; /* which groups to publish */
 	uint32_t process_count;           /* 0: nothing runs, and values and findings are empty */
-	double deep_age_s;      /* since the values of tier 1 were read; below 0: never */
+	double deep_age_s;                /* since the values of tier 1 were read; below 0: never */
 	struct pl_values values;
 	struct pl_findings findings;
 };

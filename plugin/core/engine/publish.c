@@ -38,8 +38,7 @@ static double start_time_s(const struct pl_engine *engine, uint64_t start_ticks)
 {
 	if (engine->host.boot_s == 0)
 		return 0;
-	return (double)engine->host.boot_s +
-	       (double)start_ticks / (double)engine->host.ticks_per_s;
+	return (double)engine->host.boot_s + (double)start_ticks / (double)engine->host.ticks_per_s;
 }
 
 static void emit_process(const struct pl_engine *engine, const struct pl_group *group,

@@ -231,6 +231,20 @@ static void complain_of_denied(struct pl_engine *engine, const struct pl_process
 	                (int)process->ident.pid, process->comm);
 }
 
+/* The pulse's own metrics stay the pulse's, for they are of one instant; but it may not know FDS.
+ */
+static void merge_deep(struct pl_engine *engine, struct pl_process *process,
+                       const struct pl_values *values)
+{
+	struct pl_values dear = *values;
+
+	for (size_t i = 0; i < PL_METRIC_COUNT; i++)
+		if (pl_metric_info((enum pl_metric)i)->tier == PL_TIER_PULSE && i != PL_M_FDS)
+			pl_values_clear(&dear, (enum pl_metric)i);
+	count_in_groups(engine, process, &dear);
+	pl_values_merge(&process->sample.values, &dear);
+}
+
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_process *process = process_of(engine, job);
@@ -253,8 +267,7 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 		return;
 	}
 	complain_of_denied(engine, process, job);
-	count_in_groups(engine, process, &job->deep.values);
-	pl_values_merge(&process->sample.values, &job->deep.values);
+	merge_deep(engine, process, &job->deep.values);
 	process->deep_known = true;
 	process->deep_s = engine->now.mono_s;
 }

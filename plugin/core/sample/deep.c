@@ -51,6 +51,15 @@ static void count_failure(struct pl_deep_result *out, ssize_t err)
 		out->failed_count++;
 }
 
+/* Adds what a file yielded, or counts its failure. */
+static void settle(int err, const struct pl_values *values, struct pl_deep_result *out)
+{
+	if (err < 0)
+		count_failure(out, err);
+	else
+		pl_values_merge(&out->values, values);
+}
+
 /* Before Linux 4.14 there is no smaps_rollup: sum the whole smaps. */
 static int read_smaps_sum(struct pl_deep_reader *reader, int32_t pid, struct pl_values *out)
 {
@@ -74,26 +83,26 @@ static void read_rollup(struct pl_deep_reader *reader, int32_t pid, struct pl_de
 {
 	const uint64_t begin_us = clock_us(CLOCK_MONOTONIC);
 	ssize_t len = pl_procfs_read(reader->fs, pid, "smaps_rollup", reader->buf, BUFFER_SIZE);
+	struct pl_values values = { 0 };
 	int err = (int)(len < 0 ? len : 0);
 
 	if (err == -ESRCH && pl_procfs_read(reader->fs, pid, "stat", reader->buf, BUFFER_SIZE) > 0)
-		err = read_smaps_sum(reader, pid, &out->values);
+		err = read_smaps_sum(reader, pid, &values);
 	else if (len > 0)
-		err = pl_parse_rollup(reader->buf, (size_t)len, &out->values);
+		err = pl_parse_rollup(reader->buf, (size_t)len, &values);
 	out->lock_us += clock_us(CLOCK_MONOTONIC) - begin_us;
-	if (err < 0)
-		count_failure(out, err);
+	settle(err, &values, out);
 }
 
 static void read_io(struct pl_deep_reader *reader, int32_t pid, struct pl_deep_result *out)
 {
 	const ssize_t len = pl_procfs_read(reader->fs, pid, "io", reader->buf, BUFFER_SIZE);
+	struct pl_values values = { 0 };
 	int err = (int)(len < 0 ? len : 0);
 
 	if (len >= 0)
-		err = pl_parse_io(reader->buf, (size_t)len, &out->values);
-	if (err < 0)
-		count_failure(out, err);
+		err = pl_parse_io(reader->buf, (size_t)len, &values);
+	settle(err, &values, out);
 }
 
 struct fd_count {
@@ -220,13 +229,13 @@ static void read_limits(struct pl_deep_reader *reader, int32_t pid, struct pl_de
 	struct pl_cgroup_paths paths;
 	uint64_t limit;
 	char cgroup[8192];
+	struct pl_values values = { 0 };
 	ssize_t len = pl_procfs_read(reader->fs, pid, "limits", reader->buf, BUFFER_SIZE);
 	int err = (int)(len < 0 ? len : 0);
 
 	if (len >= 0)
-		err = pl_parse_limits(reader->buf, (size_t)len, &out->values);
-	if (err < 0)
-		count_failure(out, err);
+		err = pl_parse_limits(reader->buf, (size_t)len, &values);
+	settle(err, &values, out);
 	len = pl_procfs_read(reader->fs, pid, "cgroup", cgroup, sizeof(cgroup));
 	if (len > 0 && pl_parse_cgroup(cgroup, (size_t)len, &paths) == 0) {
 		read_cgroup_limits(reader, PL_CGROUP_V2, paths.v2, paths.v2_len, &out->values);
