@@ -168,13 +168,13 @@ static void count_socket(void *ctx, uint64_t inode, enum pl_metric metric)
 static void test_net(void)
 {
 	static const char tcp[] = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when "
-	                          "retrnsmt   uid  timeout "
+							  "retrnsmt   uid  timeout "
 							  "inode\n"
 							  "   0: 00000000:07E8 00000000:0000 0A 00000000:00000000 00:00000000 "
-	                          "00000000     0        0 "
+							  "00000000     0        0 "
 							  "35 1 00000000f3f66fee 100 0 0 10 0                        \n"
 							  "   1: 0100007F:07E8 0100007F:9C40 01 00000000:00000000 00:00000000 "
-	                          "00000000     0        0 "
+							  "00000000     0        0 "
 							  "36 1 00000000f3f66fee 100 0 0 10 0                        \n";
 
 	for (size_t piece = 1; piece < sizeof(tcp); piece += 37) {
