@@ -62,7 +62,7 @@ static int refuse(const struct target *target, const char *value, const char *re
 	if (condition)
 		target->match->useless = true;
 	pl_config_fault(target->faults, target->where, "match \"%s\": %s: \"%.200s\" %s%s",
-	                target->match->name, target->option->key, value, reason,
+	                target->match->given_name, target->option->key, value, reason,
 	                condition ? "; the match is left out" : "");
 	return -EINVAL;
 }
@@ -423,7 +423,7 @@ int pl_config_process(struct pl_config *config, const char *name, const char *ke
 		return index;
 	pl_config_fault(faults, where,
 	                "match \"%s\" is there already; this one with %s \"%.200s\" needs another name",
-	                match->name, key, value);
+	                match->given_name, key, value);
 	return -EINVAL;
 }
 
@@ -459,7 +459,7 @@ static int refuse_key(struct pl_match *match, const char *key, const char *where
 	if (condition)
 		match->useless = true;
 	pl_config_fault(faults, where, "%s%s%sunknown key \"%.100s\"%s%s%s%s", match ? "match \"" : "",
-	                match ? match->name : "", match ? "\": " : "", key,
+	                match ? match->given_name : "", match ? "\": " : "", key,
 	                nearest >= 0 ? "; did you mean " : "", hint, nearest >= 0 ? "?" : "",
 	                condition ? " The match is left out" : "");
 	return -ENOENT;
@@ -470,7 +470,7 @@ static int refuse_scope(const struct target *target)
 	if (target->match)
 		pl_config_fault(target->faults, target->where,
 		                "match \"%s\": %s is not a key of a match; it belongs outside of it",
-		                target->match->name, target->option->key);
+		                target->match->given_name, target->option->key);
 	else
 		pl_config_fault(target->faults, target->where,
 		                "%s is a key of a match; it does not belong outside of one",
@@ -487,7 +487,7 @@ static int refuse_second(const struct target *target, const char *value)
 		return 0;
 	pl_config_fault(target->faults, target->where,
 	                "match \"%s\": %s: \"%.200s\" is ignored, for it is \"%.200s\" already",
-	                target->match->name, target->option->key, value, first);
+	                target->match->given_name, target->option->key, value, first);
 	return -EINVAL;
 }
 
@@ -531,6 +531,16 @@ int pl_config_set(struct pl_config *config, int scope, const char *key, const ch
 	return index < 0 ? index : 0;
 }
 
+void pl_config_give_up(struct pl_config *config, int scope, const char *key)
+{
+	const int row = pl_option_find(key);
+
+	if (scope < 0 || (size_t)scope >= config->match_count || row < 0)
+		return;
+	if (pl_option_is_condition(&pl_options[row]))
+		config->matches[scope].useless = true;
+}
+
 /* Hands down what the match does not say itself. */
 static void inherit(const struct pl_config *config, struct pl_match *match)
 {
@@ -560,7 +570,7 @@ static bool finish_match(const struct pl_config *config, struct pl_match *match,
 	if (!has_condition(match) && set_comm(&target, match->given_name) != 0)
 		return false;
 	if (match->children && !match->pid_file && match->pid == 0) {
-		pl_config_fault(faults, NULL, "match \"%s\": Children needs PidFile", match->name);
+		pl_config_fault(faults, NULL, "match \"%s\": Children needs PidFile", match->given_name);
 		match->children = false;
 	}
 	inherit(config, match);

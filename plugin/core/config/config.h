@@ -65,6 +65,12 @@ int pl_config_set(struct pl_config *config, int scope, const char *key, const ch
                   const char *where, struct pl_config_faults *faults);
 
 /*
+ * A key of the scope could not even be read as one value, and the host has said so: if it is a
+ * condition, pl_config_finish() drops the match, as for a wrong one.
+ */
+void pl_config_give_up(struct pl_config *config, int scope, const char *key);
+
+/*
  * To be called once after the last key: hands global detector settings and switches down to the
  * matches that do not set them, drops matches that were made useless by a fault (reported when it
  * was met), lets a match without a condition stand for the processes whose comm is its name,

@@ -12,8 +12,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "config/option.h"
-
 #define FILE_SIZE_MAX (1 << 20)
 #define LINE_SIZE 1024 /* what is kept of a line; libinih takes less */
 #define HIDDEN '\x01'  /* stands for a ';' that libinih must not take for a comment */
@@ -118,22 +116,13 @@ static int parse_section(struct reader *reader, char *start)
 	return scope < 0 ? SCOPE_SKIP : scope;
 }
 
-/*
- * What an unreadable line costs: all of a section whose heading it was, or the match whose
- * condition it was, for without it the match would hold for more processes than were meant.
- */
+/* What an unreadable line costs: all of a section if it is the heading, else its key. */
 static void give_up_line(struct reader *reader, char *start)
 {
-	int row;
-
 	if (*start == '[')
 		reader->scope = SCOPE_SKIP;
-	if (reader->scope < 0)
-		return;
 	start[strcspn(start, "=:")] = '\0';
-	row = pl_option_find(start);
-	if (row >= 0 && pl_option_is_condition(&pl_options[row]))
-		reader->config->matches[reader->scope].useless = true;
+	pl_config_give_up(reader->config, reader->scope, start);
 }
 
 /* Returns true when the line is one of "key = value" that libinih may see. */
