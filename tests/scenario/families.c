@@ -3,6 +3,7 @@
 #include "world.h"
 
 #define ANY_CAUSE "\"time\",\"work\",\"connections\",\"unknown\""
+#define BY_TIME "\"time\",\"unknown\""
 #define BY_WORK "\"work\",\"connections\""
 
 /* --- defaults ------------------------------------------------------------------------------- */
@@ -71,6 +72,44 @@ static void set_birth(struct scene *s, struct rng *r, bool from_start)
 	s->slots[0].born_s = from_start ? rng_range(r, 0, 5 * MINUTE) : -rng_range(r, 2, 40) * DAY;
 }
 
+/* Real programs seldom do one thing at a time. */
+static void draw_disturbance(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	if (rng_chance(r, 0.2)) {
+		p->gc_headroom_bytes = p->base_bytes * rng_log_range(r, 0.03, 0.5);
+		p->gc_bytes_per_request =
+			p->gc_headroom_bytes / (rng_log_range(r, 20, 2 * HOUR) * p->load.mean_per_s);
+		p->gc_floor_share = rng_log_range(r, 0.001, 0.02);
+	}
+	if (rng_chance(r, 0.12)) {
+		p->job_every_s = rng_chance(r, 0.7) ? DAY : rng_log_range(r, 1, 8) * HOUR;
+		p->job_at_s = rng_range(r, 0, p->job_every_s);
+		p->job_length_s = p->job_every_s * rng_range(r, 0.02, 0.15);
+		p->job_bytes = p->base_bytes * rng_range(r, 0.05, 0.6);
+		p->job_jitter = rng_range(r, 0, 0.5);
+	}
+	if (rng_chance(r, 0.12)) {
+		p->load.burst_per_day = rng_range(r, 0.3, 6);
+		p->load.burst_length_s = rng_log_range(r, 2 * MINUTE, 2 * HOUR);
+		p->load.burst_factor = rng_range(r, 1.3, 3);
+	}
+	if (rng_chance(r, 0.1))
+		p->warm_bytes = p->base_bytes * rng_range(r, 0.05, 0.5);
+	p->warm_tau_s = rng_log_range(r, 2 * MINUTE, 2 * HOUR);
+}
+
+/* All that can be said of it lies in its anonymous memory: the scantest trace will do. */
+static bool is_plain(const struct scene *s)
+{
+	const struct program *p = &s->slots[0].program;
+	for (int i = 0; i < p->leak_count; i++)
+		if (p->leaks[i].metric != LEAK_ANON)
+			return false;
+	return s->columns == COLUMNS_PULSE && p->swap_out_share <= 0 && p->resident_cap_bytes <= 0 &&
+	       s->slot_count == 1;
+}
+
 void family_draw(const struct family *family, struct scene *s, struct rng *r)
 {
 	*s = (struct scene){ .slot_count = 1, .rate_scored = true };
@@ -89,7 +128,10 @@ void family_draw(const struct family *family, struct scene *s, struct rng *r)
 	s->metrics = "\"anon\"";
 	s->causes = ANY_CAUSE;
 	s->places = "\"unknown\",\"anon\",\"arena\",\"heap\",\"swap\"";
+	draw_disturbance(s, r);
 	family->draw(s, r);
+	if (is_plain(s) && rng_chance(r, 0.4))
+		s->columns = COLUMNS_MINIMAL;
 	if (s->limit_bytes <= 0 && rng_chance(r, 0.3)) {
 		double most = 4 * p->base_bytes + 4 * p->cache_cap_bytes + 4 * p->warm_bytes;
 		for (int i = 0; i < p->leak_count; i++)
@@ -122,8 +164,9 @@ static struct leak *add_leak(struct scene *s, struct rng *r, enum leak_driver dr
 	if (driver == DRIVE_WORK) {
 		p->load.noise_share = fmax(p->load.noise_share, 0.15);
 		p->load.noise_tau_s = fmax(p->load.noise_tau_s, 30 * MINUTE);
-		s->causes = p->load.day_share > 0.3 ? BY_WORK : ANY_CAUSE;
 	}
+	if (p->load.day_share > 0.3)
+		s->causes = driver == DRIVE_WORK ? BY_WORK : driver == DRIVE_TIME ? BY_TIME : ANY_CAUSE;
 	if (s->show_heap && s->columns == COLUMNS_ALL)
 		s->places = p->brk_heap ? "\"heap\"" : "\"anon\",\"arena\",\"unknown\"";
 	return leak;
@@ -343,6 +386,7 @@ static void leak_thp(struct scene *s, struct rng *r)
 	add_leak(s, r, draw_driver(r), 6, 30);
 }
 
+/* Jobs that come and go. */
 static void draw_batch(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
@@ -371,7 +415,9 @@ static void leak_killed(struct scene *s, struct rng *r)
 	struct leak *leak = add_leak(s, r, draw_driver(r), 8, 60);
 	const double lives = rng_range(r, 2.2, 9);
 	const double growth = fmax(p->base_bytes * rng_range(r, 0.5, 2), 60 * MIB);
-	s->limit_bytes = ceil((p->base_bytes + growth) / MIB) * MIB;
+	p->job_every_s = p->load.burst_per_day = p->warm_bytes = 0;
+	p->gc_headroom_bytes = fmin(p->gc_headroom_bytes, 0.2 * growth);
+	s->limit_bytes = ceil((p->base_bytes + p->gc_headroom_bytes + growth) / MIB) * MIB;
 	leak->per_h = growth / (hours_left(s, 0) / lives);
 	slot->dies_at_limit = true;
 	slot->down_s = rng_log_range(r, 5, 300);
@@ -386,7 +432,7 @@ static void leak_recycled(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	p->noise_bytes = fmin(p->noise_bytes, MIB);
 	p->load.day_share = fmin(p->load.day_share, 0.3);
-	p->load_bytes_per_rps = 0;
+	p->load_bytes_per_rps = p->load.burst_per_day = p->job_every_s = 0;
 	p->connection_bytes = 0;
 	const double life = rng_log_range(r, 1.5, 20) * HOUR;
 	struct leak *leak = add_leak(s, r, DRIVE_WORK, 8, 60);
@@ -495,6 +541,7 @@ static struct leak *draw_urgent(struct scene *s, struct rng *r, double minutes)
 	s->limit_bytes = ceil((p->base_bytes + growth) / MIB) * MIB;
 	leak->per_h = (s->limit_bytes - p->base_bytes) / (minutes / 60);
 	p->load.day_share = fmin(p->load.day_share, 0.3);
+	p->load.burst_per_day = p->job_every_s = p->warm_bytes = p->gc_headroom_bytes = 0;
 	s->slots[0].dies_at_limit = true;
 	s->slots[0].down_s = 1e9;
 	return leak;
@@ -860,7 +907,8 @@ static void fine_postgres(struct scene *s, struct rng *r)
 	set_days(s, r, 1.5, 8);
 	struct slot first = s->slots[0];
 	struct program *p = &first.program;
-	p->base_bytes = rng_log_range(r, 3 * MIB, 20 * MIB);
+	draw_memory(p, r, rng_log_range(r, 3 * MIB, 20 * MIB));
+	p->job_every_s = p->gc_headroom_bytes = 0;
 	p->noise_bytes = fmin(p->noise_bytes, 0.02 * p->base_bytes);
 	p->load_bytes_per_rps = 0;
 	p->connections_base = 1;

@@ -698,11 +698,25 @@ static double clock_offset(const struct scene *scene, double now_s)
 	return offset;
 }
 
-/* Ends and begins lives that are due. */
+/* A process that exits can be read once more with nothing left in it. */
+static void write_last_reading(struct sim *sim, struct place *place, double clock_s,
+                               const struct layout *layout, FILE *out)
+{
+	const struct reading nothing = { .threads = 1 };
+	double value[COL_COUNT];
+	if (!rng_chance(sim->rng, 0.3))
+		return;
+	row_fill(sim, &place->life, &nothing, clock_s, value);
+	row_write(layout, value, out);
+}
+
+static bool life_is_over(const struct sim *sim, const struct place *place)
+{
+	return place->alive && place->life.death_s >= 0 && sim->now_s >= place->life.death_s;
+}
+
 static void place_renew(struct sim *sim, struct place *place)
 {
-	if (place->alive && place->life.death_s >= 0 && sim->now_s >= place->life.death_s)
-		life_end(sim, place);
 	if (!place->alive && sim->now_s >= place->next_start_s) {
 		const bool first = place->lives == 0 && place->slot->born_s < 0;
 		life_begin(sim, place, first ? place->slot->born_s : sim->now_s);
@@ -714,6 +728,12 @@ static void place_step(struct sim *sim, struct place *place, bool seen, double c
 {
 	const double limit = sim->scene->limit_bytes;
 	struct reading reading;
+	if (life_is_over(sim, place)) {
+		life_end(sim, place);
+		if (seen)
+			write_last_reading(sim, place, clock_s, layout, out);
+		return;
+	}
 	place_renew(sim, place);
 	if (!place->alive)
 		return;
