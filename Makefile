@@ -71,6 +71,22 @@ $(BUILD)/tests/programs/%: tests/programs/%.c
 
 test-programs: $(PROGRAM_BIN)
 
+# The engine without a host, and what counts its allocations.
+ENGINE_TICKS := $(BUILD)/tests/host/engine_ticks
+COUNT_ALLOCATIONS := $(BUILD)/tests/host/libcount_allocations.so
+
+$(ENGINE_TICKS): tests/host/engine_ticks.c $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $(CORE_LIB) $(LIBS) -ldl
+
+$(COUNT_ALLOCATIONS): tests/host/preload/count_allocations.c
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -fno-builtin -shared $(LDFLAGS) -o $@ $<
+
+host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS)
+
 # After sudo, what was built belongs to whoever owns the source again.
 GIVE_BACK = if [ "$$(id -u)" = 0 ] && [ -e $(BUILD) ]; then chown -R --reference=. $(BUILD); fi
 TESTS = $(UNIT_BIN) $(sort $(wildcard tests/*/*.t))
@@ -86,7 +102,7 @@ demo: ## watch collectd find a leak in a minute: notification, graphs
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run test
-	@$(MAKE) --no-print-directory all unit-tests test-programs scenario-tools
+	@$(MAKE) --no-print-directory all unit-tests test-programs host-programs scenario-tools
 	@status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
 
 # The corpus of traces: tests/scenario/README.md
@@ -119,4 +135,4 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all check clean demo deps eval eval-report help scenario-tools unit-tests test-programs
+.PHONY: all check clean demo deps eval eval-report help host-programs scenario-tools unit-tests test-programs

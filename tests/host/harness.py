@@ -59,6 +59,23 @@ def need_root():
         skip_all("needs root")
 
 
+def need_tool(name):
+    if not shutil.which(name):
+        skip_all(name + " is not installed")
+
+
+def in_own_pid_namespace():
+    """Runs the rest of the test where /proc shows nothing but what the test itself starts."""
+    unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.environ.get("OWN_PID_NAMESPACE"):
+        return
+    need_root()
+    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        skip_all("a pid namespace of one's own is not allowed here")
+    os.environ["OWN_PID_NAMESPACE"] = "1"
+    os.execvp(unshare[0], [*unshare, sys.executable, *sys.argv])
+
+
 # --- the daemon and what it watches ------------------------------------------------------------
 
 def work_dir():
@@ -98,6 +115,25 @@ LoadPlugin procleak
 def program(name, *arguments, prefix=()):
     """Starts one of tests/programs and waits until it is ready."""
     return private.program(name, *arguments, life_s=LIFE_S, prefix=prefix)
+
+
+ENGINE_TICKS = os.path.join(BUILD, "tests", "host", "engine_ticks")
+COUNT_ALLOCATIONS = os.path.join(BUILD, "tests", "host", "libcount_allocations.so")
+
+
+def engine_ticks(directory, ini, warm_ticks, ticks, pause_ms, prefix=(), preload=None):
+    """Runs the bare engine. Returns (its figures as {name: number}, exit status, stderr)."""
+    path = os.path.join(directory, "engine.ini")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(ini)
+    env = dict(os.environ)
+    if preload:
+        env["LD_PRELOAD"] = preload
+    done = subprocess.run([*prefix, ENGINE_TICKS, path, str(warm_ticks), str(ticks), str(pause_ms)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True,
+                          errors="replace", timeout=LIFE_S, check=False)
+    figures = dict(word.split("=") for word in done.stdout.split() if "=" in word)
+    return {name: int(number) for name, number in figures.items()}, done.returncode, done.stderr
 
 
 # --- readings that owe nothing to procleak -----------------------------------------------------
