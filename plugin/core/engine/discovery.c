@@ -8,6 +8,7 @@
 #include "engine/internal.h"
 
 #define LOOK_STEP_MAX 6 /* a process that is not matched is looked at anew every 2^6 ticks */
+#define AUTO_STEP_MAX 4 /* and every 2^4 while it may grow into Auto's reach */
 #define NEVER UINT32_MAX
 
 /* FNV-1a over what an exec or a rename changes. */
@@ -205,9 +206,12 @@ static void complain_of_memberships(struct pl_engine *engine, int32_t pid)
 	                (int)pid, PL_MEMBERSHIPS_MAX);
 }
 
-static void post_identify(struct pl_engine *engine, struct pl_roster_entry *entry, const char *comm)
+static void post_identify(struct pl_engine *engine, struct pl_roster_entry *entry, const char *comm,
+                          bool want_unit)
 {
-	struct pl_job job = { .kind = PL_JOB_IDENTIFY, .ident = { entry->pid, entry->start_ticks } };
+	struct pl_job job = { .kind = PL_JOB_IDENTIFY,
+		                  .ident = { entry->pid, entry->start_ticks },
+		                  .want_unit = want_unit };
 
 	memcpy(job.comm, comm, PL_COMM_SIZE);
 	if (pl_worker_post(engine->worker, &job)) {
@@ -217,6 +221,12 @@ static void post_identify(struct pl_engine *engine, struct pl_roster_entry *entr
 	/* no room: ask again at the next tick */
 	entry->identity_hash = 0;
 	entry->look_tick = engine->tick + 1;
+}
+
+static bool is_in_auto_group(const struct pl_engine *engine, const struct pl_roster_entry *entry)
+{
+	return entry->process != PL_ROSTER_NONE &&
+	       !engine->groups[engine->processes[entry->process]->groups[0]].match;
 }
 
 static void evaluate(struct pl_engine *engine, struct pl_roster_entry *entry,
@@ -235,8 +245,8 @@ static void evaluate(struct pl_engine *engine, struct pl_roster_entry *entry,
 	if (candidate.full)
 		complain_of_memberships(engine, entry->pid);
 	if (candidate.undecided)
-		post_identify(engine, entry, stat->comm);
-	else
+		post_identify(engine, entry, stat->comm, false);
+	else if (candidate.count > 0 || !is_in_auto_group(engine, entry))
 		settle_memberships(engine, entry, stat->comm, candidate.groups, candidate.count);
 }
 
@@ -269,13 +279,35 @@ void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job)
 	}
 	if (candidate.full || job->memberships_full)
 		complain_of_memberships(engine, entry->pid);
-	settle_memberships(engine, entry, job->comm, candidate.groups, candidate.count);
+	if (candidate.count == 0 && job->want_unit) {
+		const int group = pl_engine_auto_group(engine, job->unit, job->comm);
+
+		if (group >= 0)
+			add_group(&candidate, (size_t)group);
+	}
+	if (candidate.count > 0 || !is_in_auto_group(engine, entry))
+		settle_memberships(engine, entry, job->comm, candidate.groups, candidate.count);
+}
+
+/* Asked once more after a while; who hangs twice stays busy, lest it eats every thread. */
+void pl_engine_identify_stuck(struct pl_engine *engine, int32_t pid)
+{
+	struct pl_roster_entry *entry = pl_roster_find(&engine->roster, pid);
+
+	if (!entry || (entry->flags & PL_ENTRY_HUNG))
+		return;
+	entry->flags = PL_ENTRY_HUNG;
+	entry->identity_hash = 0;
+	entry->step = LOOK_STEP_MAX;
+	entry->look_tick = engine->tick + (1u << LOOK_STEP_MAX);
 }
 
 static void schedule_look(struct pl_engine *engine, struct pl_roster_entry *entry)
 {
+	const uint8_t most = engine->config->auto_enabled ? AUTO_STEP_MAX : LOOK_STEP_MAX;
+
 	entry->look_tick = engine->tick + (1u << entry->step);
-	if (entry->step < LOOK_STEP_MAX)
+	if (entry->step < most)
 		entry->step++;
 }
 
@@ -313,10 +345,13 @@ static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, boo
 	}
 	schedule_look(engine, entry);
 	hash = identity_hash(&stat);
-	if (hash == entry->identity_hash && !force)
-		return;
-	entry->identity_hash = hash;
-	evaluate(engine, entry, &stat);
+	if (hash != entry->identity_hash || force) {
+		entry->identity_hash = hash;
+		evaluate(engine, entry, &stat);
+	}
+	if (entry->process == PL_ROSTER_NONE && !(entry->flags & PL_ENTRY_BUSY) &&
+	    pl_engine_auto_wants(engine, entry, &stat))
+		post_identify(engine, entry, stat.comm, true);
 }
 
 /* Reads a match's pid file when it changed. Returns true when it names another process now. */
@@ -381,6 +416,13 @@ void pl_engine_look_again(struct pl_engine *engine, int32_t pid)
 	force_look(engine, pid);
 }
 
+static bool has_no_pulse(const struct pl_engine *engine, const struct pl_roster_entry *entry)
+{
+	const struct pl_process *process = engine->processes[entry->process];
+
+	return !process->alive && process->first_tick != engine->tick;
+}
+
 void pl_engine_discover(struct pl_engine *engine)
 {
 	const bool all = engine->look_at_all;
@@ -403,8 +445,9 @@ void pl_engine_discover(struct pl_engine *engine)
 				continue;
 			entry->flags = 0;
 		}
-		/* a matched process is checked by its own pulse */
-		if (entry->changed || (entry->process == PL_ROSTER_NONE && (due || all)))
+		/* a matched process is checked by its own pulse; one that gave none is looked at */
+		if (entry->process != PL_ROSTER_NONE ? entry->changed || has_no_pulse(engine, entry)
+		                                     : entry->changed || due || all)
 			look_at(engine, entry, all);
 	}
 	refresh_pid_files(engine);

@@ -31,8 +31,9 @@ static uint64_t thread_cpu_us(void)
 static int make_groups(struct pl_engine *engine)
 {
 	const size_t count = engine->config->match_count;
+	const size_t most = count + (engine->config->auto_enabled ? PL_AUTO_GROUPS_MAX : 1);
 
-	engine->groups = calloc(count > 0 ? count : 1, sizeof(*engine->groups));
+	engine->groups = calloc(most, sizeof(*engine->groups));
 	if (!engine->groups)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
@@ -45,7 +46,6 @@ static int make_groups(struct pl_engine *engine)
 		group->collect = &match->collect;
 	}
 	engine->group_count = count;
-	engine->group_capacity = count;
 	return 0;
 }
 

@@ -9,10 +9,12 @@
 #include "engine/worker.h"
 
 #define PL_GROUP_NAME_SIZE 128
+#define PL_AUTO_GROUPS_MAX 256 /* that Auto may make */
 
 /* Roster flags. */
 #define PL_ENTRY_KERNEL_THREAD 1u
 #define PL_ENTRY_BUSY 2u /* an identify job is under way */
+#define PL_ENTRY_HUNG 4u /* one has hung already */
 
 /* A matched process. */
 struct pl_process {
@@ -43,6 +45,8 @@ struct pl_process {
 	double lock_us;
 	double quarantine_until_s;
 	uint32_t stuck_count;
+
+	enum pl_verdict verdict;
 };
 
 /* A match of the configuration, or one that Auto made. */
@@ -57,8 +61,8 @@ struct pl_group {
 	struct pl_group_sum other; /* PerProcess: those without a series of their own */
 	uint32_t published_count;
 	struct pl_values counters;
-	uint64_t largest_u_bytes;
-	uint32_t largest; /* process; PL_ROSTER_NONE: nobody */
+	bool auto_published; /* Auto: among the largest, or growing */
+	enum pl_verdict verdict;
 
 	/* PidFile */
 	int32_t file_pid;
@@ -82,7 +86,6 @@ struct pl_engine {
 	uint32_t free_process;   /* head of the unused ones, or PL_ROSTER_NONE */
 	struct pl_group *groups; /* those of the configuration first */
 	size_t group_count;
-	size_t group_capacity;
 	uint32_t tick;
 	struct pl_time now;
 	double interval_s; /* between the last two ticks; 0 at the first */
@@ -99,8 +102,18 @@ struct pl_engine {
 /* discovery.c: brings roster and matched processes up to date. */
 void pl_engine_discover(struct pl_engine *engine);
 void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_identify_stuck(struct pl_engine *engine, int32_t pid);
 /* Forgets a process that is gone; its entry in the roster is the caller's business. */
 void pl_engine_drop(struct pl_engine *engine, uint32_t index);
+
+/* auto.c: groups that nobody configured. */
+bool pl_engine_auto_wants(struct pl_engine *engine, const struct pl_roster_entry *entry,
+                          const struct pl_stat *stat);
+/* The group for a process of this unit (may be empty) and name, made if there is none yet; below 0:
+ * no room. */
+int pl_engine_auto_group(struct pl_engine *engine, const char *unit, const char *comm);
+/* Marks the groups whose series are to be published. */
+void pl_engine_auto_choose(struct pl_engine *engine);
 
 /* Decides anew what a process belongs to: it was renamed or has called exec. */
 void pl_engine_look_again(struct pl_engine *engine, int32_t pid);

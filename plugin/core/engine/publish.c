@@ -17,8 +17,6 @@ static void begin_sums(struct pl_engine *engine)
 
 		pl_group_sum_begin(&group->sum);
 		pl_group_sum_begin(&group->other);
-		group->largest = PL_ROSTER_NONE;
-		group->largest_u_bytes = 0;
 	}
 }
 
@@ -65,14 +63,8 @@ static void add_to_group(struct pl_engine *engine, struct pl_process *process, u
 {
 	struct pl_group *group = &engine->groups[process->groups[i]];
 	const struct pl_group_member member = { &process->sample.values, is_newborn(engine, process) };
-	uint64_t u_bytes = 0;
 
 	pl_group_sum_add(&group->sum, &member);
-	(void)pl_values_u_bytes(&process->sample.values, &u_bytes);
-	if (group->largest == PL_ROSTER_NONE || u_bytes > group->largest_u_bytes) {
-		group->largest = process->ident.pid > 0 ? (uint32_t)process->ident.pid : PL_ROSTER_NONE;
-		group->largest_u_bytes = u_bytes;
-	}
 	if (!group->match || !group->match->per_process)
 		return;
 	if (!is_published(group, process, i))
@@ -103,6 +95,8 @@ static void emit_groups(const struct pl_engine *engine)
 	for (size_t i = 0; i < engine->group_count; i++) {
 		const struct pl_group *group = &engine->groups[i];
 
+		if (!group->match && !group->auto_published)
+			continue;
 		emit_sum(engine, group, PL_SUBJECT_MATCH, &group->sum);
 		if (group->other.member_count > 0)
 			emit_sum(engine, group, PL_SUBJECT_OTHER, &group->other);
@@ -137,6 +131,7 @@ void pl_engine_publish(struct pl_engine *engine)
 			add_to_group(engine, process, g);
 	}
 	engine->self.matched_count = matched_count;
+	pl_engine_auto_choose(engine);
 	if (engine->emit.reading)
 		emit_groups(engine);
 	emit_self(engine);

@@ -130,12 +130,16 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 	unsigned want = 0;
 
 	for (uint16_t i = 0; i < process->group_count; i++) {
-		const struct pl_collect *collect = engine->groups[process->groups[i]].collect;
+		const struct pl_group *group = &engine->groups[process->groups[i]];
+		const struct pl_collect *collect = group->collect;
 
+		/* what Auto found costs a pulse until it grows */
+		want |= collect->limits || collect->verdict ? PL_DEEP_LIMITS : 0;
+		if (!group->match && process->verdict < PL_VERDICT_GROWING)
+			continue;
 		want |= collect->rollup ? PL_DEEP_ROLLUP : 0;
 		want |= collect->io ? PL_DEEP_IO : 0;
 		want |= collect->fds || collect->connections ? PL_DEEP_FDS : 0;
-		want |= collect->limits || collect->verdict ? PL_DEEP_LIMITS : 0;
 	}
 	if (process->limits_s >= 0 && engine->now.mono_s - process->limits_s < LIMITS_EVERY_S)
 		want &= ~PL_DEEP_LIMITS;
@@ -280,6 +284,10 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 	pl_log_complain(&engine->log, &engine->stuck_complaint, engine->now.mono_s, PL_LOG_WARNING,
 	                "reading process %d hangs: its memory is locked; it is left alone for a while",
 	                (int)job->ident.pid);
+	if (job->kind == PL_JOB_IDENTIFY) {
+		pl_engine_identify_stuck(engine, job->ident.pid);
+		return;
+	}
 	if (!process)
 		return;
 	for (uint32_t i = 0; i < process->stuck_count && wait_s < QUARANTINE_MAX_S; i++)

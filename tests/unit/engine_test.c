@@ -1,0 +1,427 @@
+/* The engine on a fake proc root, tick by tick: who is matched, what is summed, what survives. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "tap.h"
+
+#define MAX_SEEN 64
+
+struct seen {
+	struct pl_reading readings[MAX_SEEN];
+	size_t count;
+	struct pl_self self;
+	char last_log[1024];
+	unsigned log_count;
+};
+
+static char root[256];
+
+static void on_reading(void *ctx, const struct pl_reading *reading)
+{
+	struct seen *seen = ctx;
+
+	if (seen->count < MAX_SEEN)
+		seen->readings[seen->count++] = *reading;
+}
+
+static void on_self(void *ctx, const struct pl_self *self)
+{
+	((struct seen *)ctx)->self = *self;
+}
+
+static void on_log(void *ctx, enum pl_severity severity, const char *message)
+{
+	struct seen *seen = ctx;
+
+	(void)severity;
+	seen->log_count++;
+	snprintf(seen->last_log, sizeof(seen->last_log), "%s", message);
+}
+
+static void write_file(int pid, const char *name, const char *text)
+{
+	char path[512];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%d/%s", root, pid, name);
+	out = fopen(path, "w");
+	if (!out || fputs(text, out) < 0 || fclose(out) != 0)
+		abort();
+}
+
+struct fake {
+	int pid;
+	int ppid;
+	const char *comm;
+	const char *command_line;
+	unsigned long start_ticks;
+	unsigned long anon_kib;
+	unsigned long minor_faults;
+	unsigned long code;
+	unsigned flags;
+};
+
+static void put_process(const struct fake *fake)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s/%d", root, fake->pid);
+	(void)mkdir(text, 0700);
+	snprintf(text, sizeof(text), "%s/%d/fd", root, fake->pid);
+	(void)mkdir(text, 0700);
+	snprintf(text, sizeof(text),
+	         "%d (%s) S %d 1 1 0 -1 %u %lu 0 0 0 7 3 0 0 20 0 1 0 %lu 104857600 2560 "
+	         "18446744073709551615 %lu 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+	         fake->pid, fake->comm, fake->ppid, fake->flags, fake->minor_faults, fake->start_ticks,
+	         fake->code ? fake->code : 1);
+	write_file(fake->pid, "stat", text);
+	snprintf(text, sizeof(text),
+	         "Name:\t%s\nPid:\t%d\nUid:\t1000\t1000\t1000\t1000\nVmSize:\t  102400 kB\n"
+	         "VmRSS:\t %lu kB\nRssAnon:\t %lu kB\nRssFile:\t 1000 kB\nRssShmem:\t 0 kB\n"
+	         "VmData:\t 2000 kB\nVmSwap:\t 0 kB\nThreads:\t1\n",
+	         fake->comm, fake->pid, fake->anon_kib + 1000, fake->anon_kib);
+	write_file(fake->pid, "status", text);
+	write_file(fake->pid, "cmdline", fake->command_line ? fake->command_line : fake->comm);
+	snprintf(text, sizeof(text),
+	         "00400000-7fff0000 ---p 00000000 00:00 0 [rollup]\nRss: %lu kB\nPss: %lu kB\n"
+	         "Pss_Anon: %lu kB\nPss_File: 500 kB\nPss_Shmem: 0 kB\nShared_Clean: 0 kB\n"
+	         "Shared_Dirty: 0 kB\nPrivate_Clean: 0 kB\nPrivate_Dirty: %lu kB\nReferenced: 0 kB\n"
+	         "Anonymous: %lu kB\nLazyFree: 0 kB\nAnonHugePages: 0 kB\nSwap: 0 kB\nSwapPss: 0 kB\n"
+	         "Locked: 0 kB\n",
+	         fake->anon_kib + 1000, fake->anon_kib / 2 + 500, fake->anon_kib / 2, fake->anon_kib,
+	         fake->anon_kib);
+	write_file(fake->pid, "smaps_rollup", text);
+}
+
+static void remove_process(int pid)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "rm -rf '%s/%d'", root, pid);
+	if (system(command) != 0)
+		abort();
+}
+
+static struct pl_engine *start(struct seen *seen, const char *const settings[][3])
+{
+	const struct pl_emit emit = { .ctx = seen, .reading = on_reading, .self = on_self };
+	const struct pl_log log = { on_log, seen };
+	struct pl_config_faults faults = { 0 };
+	struct pl_config *config = pl_config_new();
+	struct pl_engine *engine;
+
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "ProcFS", root, NULL, &faults);
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "CgroupFS", "/nonexistent", NULL, &faults);
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "DeepReadBudget", "100", NULL, &faults);
+	for (; (*settings)[1]; settings++) {
+		int scope = PL_CONFIG_GLOBAL;
+
+		if ((*settings)[0])
+			scope = pl_config_match(config, (*settings)[0], NULL, &faults);
+		(void)pl_config_set(config, scope, (*settings)[1], (*settings)[2], NULL, &faults);
+	}
+	pl_config_finish(config, &faults);
+	if (faults.count > 0 || pl_engine_new(&engine, config, &emit, &log) != 0)
+		abort();
+	return engine;
+}
+
+static void tick(struct pl_engine *engine, struct seen *seen, double at_s)
+{
+	seen->count = 0;
+	pl_engine_begin(engine, (struct pl_time){ at_s, 1700000000 + at_s });
+	(void)pl_engine_drain(engine, 5);
+	pl_engine_finish(engine);
+}
+
+static const struct pl_reading *find(const struct seen *seen, enum pl_subject_kind kind,
+                                     const char *match, int pid)
+{
+	for (size_t i = 0; i < seen->count; i++) {
+		const struct pl_subject *subject = &seen->readings[i].subject;
+
+		if (subject->kind == kind && subject->pid == pid && strcmp(subject->match, match) == 0)
+			return &seen->readings[i];
+	}
+	return NULL;
+}
+
+static double value_of(const struct pl_reading *reading, enum pl_metric metric)
+{
+	uint64_t value;
+
+	if (!reading || !pl_values_get(&reading->values, metric, &value))
+		return -1;
+	return (double)value;
+}
+
+static void test_matching(void)
+{
+	static const char *const settings[][3] = {
+		{ "web", "Command", "nginx" },     { "api", "CommandLine", "java .*api[.]jar" },
+		{ "web-too", "Command", "nginx" }, { "nobody", "Command", "absent" },
+		{ "evil", "CommandLine", "." },    { NULL, NULL, NULL },
+	};
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	put_process(&(struct fake){
+		.pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 100, .anon_kib = 4000 });
+	put_process(&(struct fake){ .pid = 11,
+	                            .ppid = 1,
+	                            .comm = "java",
+	                            .start_ticks = 100,
+	                            .anon_kib = 8000,
+	                            .command_line = "java -Xmx1g api.jar" });
+	put_process(&(struct fake){ .pid = 12,
+	                            .ppid = 2,
+	                            .comm = "kworker/0:1",
+	                            .start_ticks = 5,
+	                            .flags = 0x00200000,
+	                            .command_line = "" });
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	tick(engine, &seen, 10);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 1, "comm matches");
+	is_num(find(&seen, PL_SUBJECT_MATCH, "api", 0)->process_count, 1, "command line matches");
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web-too", 0)->process_count, 1,
+	       "a process is in two matches");
+	is_num(find(&seen, PL_SUBJECT_MATCH, "nobody", 0)->process_count, 0, "nothing matches");
+	ok(value_of(find(&seen, PL_SUBJECT_MATCH, "nobody", 0), PL_M_ANON) < 0,
+	   "and then nothing is said");
+	is_num(find(&seen, PL_SUBJECT_MATCH, "evil", 0)->process_count, 2,
+	       "a kernel thread matches no pattern");
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "web", 0), PL_M_ANON), 4000 * 1024, "RssAnon");
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "web", 0), PL_M_PSS), 2500 * 1024, "PSS");
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "evil", 0), PL_M_ANON), 6000 * 1024,
+	       "a sum of two counts shared pages once");
+	is_num(seen.self.seen_count, 3, "processes seen");
+	is_num(seen.self.matched_count, 2, "processes matched");
+	pl_engine_free(engine);
+	remove_process(10);
+	remove_process(11);
+	remove_process(12);
+}
+
+static void test_lives(void)
+{
+	static const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                       { "web", "PerProcess", "true" },
+		                                       { NULL, NULL, NULL } };
+	struct fake fake = { .pid = 10,
+		                 .ppid = 1,
+		                 .comm = "nginx",
+		                 .start_ticks = 100,
+		                 .anon_kib = 4000,
+		                 .minor_faults = 1000,
+		                 .code = 4096 };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	double faults;
+
+	put_process(&fake);
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	faults = value_of(find(&seen, PL_SUBJECT_MATCH, "web", 0), PL_M_MINOR_FAULTS);
+	fake.minor_faults = 1500;
+	put_process(&fake);
+	tick(engine, &seen, 10);
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "web", 0), PL_M_MINOR_FAULTS) - faults, 500,
+	       "a counter counts on");
+	is_num(find(&seen, PL_SUBJECT_PROCESS, "web", 10)->subject.start_ticks, 100,
+	       "a process has a reading of its own");
+	/* the pid is reused: the same name, another start */
+	fake.start_ticks = 900;
+	fake.minor_faults = 20;
+	put_process(&fake);
+	tick(engine, &seen, 20);
+	tick(engine, &seen, 30);
+	tick(engine, &seen, 40);
+	tick(engine, &seen, 50);
+	is_num(find(&seen, PL_SUBJECT_PROCESS, "web", 10)->subject.start_ticks, 900,
+	       "a reused pid is another process");
+	ok(value_of(find(&seen, PL_SUBJECT_MATCH, "web", 0), PL_M_MINOR_FAULTS) >= faults + 500,
+	   "the counter of the match does not fall");
+	remove_process(10);
+	tick(engine, &seen, 60);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 0, "it is gone");
+	ok(!find(&seen, PL_SUBJECT_PROCESS, "web", 10), "and has no reading any more");
+	ok(value_of(find(&seen, PL_SUBJECT_MATCH, "web", 0), PL_M_MINOR_FAULTS) < 0,
+	   "nor has the match a value");
+	pl_engine_free(engine);
+}
+
+static void test_exec_and_rename(void)
+{
+	static const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                       { NULL, NULL, NULL } };
+	struct fake fake = {
+		.pid = 10, .ppid = 1, .comm = "sh", .start_ticks = 100, .anon_kib = 4000, .code = 4096
+	};
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	put_process(&fake);
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 0, "a shell is no web server");
+	fake.comm = "nginx";
+	fake.code = 8192;
+	put_process(&fake);
+	for (int i = 1; i < 8; i++)
+		tick(engine, &seen, 10 * i);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 1, "after exec it is");
+	fake.comm = "renamed";
+	put_process(&fake);
+	tick(engine, &seen, 100);
+	tick(engine, &seen, 110);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 0,
+	       "after a rename it is not any more");
+	pl_engine_free(engine);
+	remove_process(10);
+}
+
+static void test_per_process(void)
+{
+	static const char *const settings[][3] = { { "w", "Command", "worker" },
+		                                       { "w", "PerProcess", "true" },
+		                                       { "w", "MaxProcesses", "2" },
+		                                       { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	size_t own = 0;
+
+	for (int pid = 20; pid < 25; pid++)
+		put_process(&(struct fake){
+			.pid = pid, .ppid = 1, .comm = "worker", .start_ticks = 100, .anon_kib = 1000 });
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	tick(engine, &seen, 10);
+	for (size_t i = 0; i < seen.count; i++)
+		own += seen.readings[i].subject.kind == PL_SUBJECT_PROCESS;
+	is_num(own, 2, "at most MaxProcesses have a reading of their own");
+	is_num(find(&seen, PL_SUBJECT_OTHER, "w", 0)->process_count, 3, "the rest is summed");
+	is_num(find(&seen, PL_SUBJECT_MATCH, "w", 0)->process_count, 5, "the match has them all");
+	for (int pid = 20; pid < 25; pid++)
+		remove_process(pid);
+	pl_engine_free(engine);
+}
+
+static void test_children(void)
+{
+	static const char *const settings[][3] = { { "tree", "Pid", "30" },
+		                                       { "tree", "Children", "true" },
+		                                       { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	put_process(
+		&(struct fake){ .pid = 30, .ppid = 1, .comm = "top", .start_ticks = 10, .anon_kib = 100 });
+	put_process(&(struct fake){
+		.pid = 31, .ppid = 30, .comm = "child", .start_ticks = 20, .anon_kib = 100 });
+	put_process(&(struct fake){
+		.pid = 29, .ppid = 31, .comm = "grandchild", .start_ticks = 30, .anon_kib = 100 });
+	put_process(&(struct fake){
+		.pid = 33, .ppid = 1, .comm = "stranger", .start_ticks = 30, .anon_kib = 100 });
+	engine = start(&seen, settings);
+	for (int i = 0; i < 4; i++)
+		tick(engine, &seen, 10 * i);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "tree", 0)->process_count, 3,
+	       "descendants belong to it, whatever their pids");
+	for (int pid = 29; pid < 34; pid++)
+		if (pid != 32)
+			remove_process(pid);
+	pl_engine_free(engine);
+}
+
+static void test_pid_file(void)
+{
+	char path[300];
+	const char *const settings[][3] = { { "p", "PidFile", path }, { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/run.pid", root);
+	put_process(
+		&(struct fake){ .pid = 40, .ppid = 1, .comm = "a", .start_ticks = 10, .anon_kib = 100 });
+	put_process(
+		&(struct fake){ .pid = 41, .ppid = 1, .comm = "b", .start_ticks = 10, .anon_kib = 200 });
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "p", 0)->process_count, 0, "no pid file, no process");
+	out = fopen(path, "w");
+	fputs("41\n", out);
+	fclose(out);
+	tick(engine, &seen, 10);
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "p", 0), PL_M_ANON), 200 * 1024,
+	       "the pid file names it");
+	remove(path);
+	out = fopen(path, "w");
+	fputs("  40", out);
+	fclose(out);
+	tick(engine, &seen, 20);
+	tick(engine, &seen, 30);
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "p", 0), PL_M_ANON), 100 * 1024,
+	       "and now another");
+	remove_process(40);
+	remove_process(41);
+	remove(path);
+	pl_engine_free(engine);
+}
+
+/* A read that hangs costs nobody else, and does not keep the engine from ending. */
+static void test_stuck(void)
+{
+	static const char *const settings[][3] = { { "s", "CommandLine", "^s" }, { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	struct pl_time before;
+	char path[512];
+
+	put_process(
+		&(struct fake){ .pid = 50, .ppid = 1, .comm = "s1", .start_ticks = 10, .anon_kib = 100 });
+	put_process(
+		&(struct fake){ .pid = 51, .ppid = 1, .comm = "s2", .start_ticks = 10, .anon_kib = 100 });
+	snprintf(path, sizeof(path), "%s/50/smaps_rollup", root);
+	remove(path);
+	if (mkfifo(path, 0600) != 0)
+		abort();
+	engine = start(&seen, settings);
+	pl_engine_begin(engine, (struct pl_time){ 0, 1700000000 });
+	(void)pl_engine_drain(engine, 2);
+	pl_engine_finish(engine);
+	for (int i = 1; i < 4; i++)
+		pl_engine_tick(engine, (struct pl_time){ 10 * i, 1700000000 + 10 * i });
+	usleep(300000);
+	seen.count = 0;
+	pl_engine_tick(engine, (struct pl_time){ 50, 1700000050 });
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "s", 0), PL_M_THREADS), 2,
+	       "both go on being pulsed");
+	before = pl_engine_now();
+	pl_engine_free(engine);
+	ok(pl_engine_now().mono_s - before.mono_s < 2, "it ends although a read hangs");
+	remove_process(50);
+	remove_process(51);
+}
+
+int main(void)
+{
+	char command[300];
+
+	snprintf(root, sizeof(root), "/tmp/procleak-engine-test.%d", (int)getpid());
+	if (mkdir(root, 0700) != 0)
+		abort();
+	test_matching();
+	test_lives();
+	test_exec_and_rename();
+	test_per_process();
+	test_children();
+	test_pid_file();
+	test_stuck();
+	snprintf(command, sizeof(command), "rm -rf '%s'", root);
+	return system(command) != 0 || tap_done();
+}
