@@ -31,8 +31,7 @@ static int read_uid(struct pl_scan line, uint32_t *uid)
 {
 	uint64_t real;
 
-	pl_scan_blanks(&line);
-	if (!pl_scan_u64(&line, &real) || real > UINT32_MAX)
+	if (!pl_scan_literal(&line, "\t", 1) || !pl_scan_u64(&line, &real) || real > UINT32_MAX)
 		return -EBADMSG;
 	if (pl_scan_left(&line) == 0 || *line.at != '\t')
 		return -EBADMSG;
