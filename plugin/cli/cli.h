@@ -11,5 +11,6 @@
 #define PL_EXIT_USAGE 2
 
 int pl_cli_record(int argc, char **argv);
+int pl_cli_replay(int argc, char **argv);
 
 #endif

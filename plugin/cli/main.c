@@ -16,6 +16,7 @@ struct subcommand {
 /* One row a subcommand; the last one ends the table. */
 static const struct subcommand subcommands[] = {
 	{ "record", pl_cli_record, "write a trace of processes as CSV" },
+	{ "replay", pl_cli_replay, "run the detector over recorded traces" },
 	{ NULL, NULL, NULL },
 };
 

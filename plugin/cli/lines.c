@@ -1,0 +1,130 @@
+#include "lines.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <yajl/yajl_gen.h>
+
+static void add_key(yajl_gen gen, const char *key)
+{
+	yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
+}
+
+/* File names may hold anything; JSON holds UTF-8: bytes past ASCII that are not become '?'. */
+static void add_text(yajl_gen gen, const char *key, const char *text)
+{
+	char copy[4096];
+	size_t n = 0;
+
+	add_key(gen, key);
+	if (!text) {
+		yajl_gen_null(gen);
+		return;
+	}
+	for (; text[n] && n + 1 < sizeof copy; n++)
+		copy[n] = text[n];
+	copy[n] = '\0';
+	for (size_t i = 0; i < n;) {
+		const unsigned char c = (unsigned char)copy[i];
+		const size_t want = c < 0x80 ? 1 : c >> 5 == 6 && c >= 0xc2 ? 2 : c >> 4 == 14 ? 3 : 0;
+		bool good = want > 0 && i + want <= n;
+		for (size_t k = 1; good && k < want; k++)
+			good = ((unsigned char)copy[i + k] & 0xc0) == 0x80;
+		if (good) {
+			i += want;
+			continue;
+		}
+		copy[i++] = '?';
+	}
+	yajl_gen_string(gen, (const unsigned char *)copy, n);
+}
+
+static void add_number(yajl_gen gen, const char *key, double v)
+{
+	char text[64];
+
+	add_key(gen, key);
+	if (!isfinite(v)) {
+		yajl_gen_null(gen);
+		return;
+	}
+	const bool whole = fabs(v - nearbyint(v)) < 5e-4 || fabs(v) >= 1e7;
+	const int n = snprintf(text, sizeof text, whole && fabs(v) < 5e8 ? "%.0f" : "%.3f", v);
+	/* A Unix time keeps its fraction; "-0" and ".000" say nothing. */
+	if (n > 4 && strcmp(text + n - 4, ".000") == 0)
+		text[n - 4] = '\0';
+	const char *shown = strcmp(text, "-0") == 0 ? "0" : text;
+	yajl_gen_number(gen, shown, strlen(shown));
+}
+
+static void add_bool(yajl_gen gen, const char *key, bool v)
+{
+	add_key(gen, key);
+	yajl_gen_bool(gen, v);
+}
+
+static int finish(FILE *out, yajl_gen gen)
+{
+	const unsigned char *text;
+	size_t len;
+	int err = 0;
+
+	yajl_gen_map_close(gen);
+	if (yajl_gen_get_buf(gen, &text, &len) != yajl_gen_status_ok)
+		err = -ENOMEM;
+	else if (fwrite(text, 1, len, out) != len || fputc('\n', out) == EOF)
+		err = -EIO;
+	yajl_gen_free(gen);
+	return err;
+}
+
+int pl_lines_report(FILE *out, const struct pl_report *r)
+{
+	yajl_gen gen = yajl_gen_alloc(NULL);
+
+	if (!gen)
+		return -ENOMEM;
+	yajl_gen_map_open(gen);
+	add_number(gen, "time", r->time_s);
+	add_number(gen, "pid", r->subject.pid);
+	add_number(gen, "start_time", (double)r->subject.start_ticks / 100);
+	add_text(gen, "verdict", pl_verdict_name(r->verdict));
+	add_text(gen, "previous", pl_verdict_name(r->previous));
+	add_bool(gen, "alarm", r->alarm);
+	add_bool(gen, "recovered", r->recovered);
+	add_bool(gen, "confirmed", r->confirmed);
+	add_text(gen, "reason", r->reason);
+	add_text(gen, "metric", r->metric);
+	add_number(gen, "rate_bytes_per_hour", r->rate_bytes_per_hour);
+	add_number(gen, "rate_low", r->rate_low);
+	add_number(gen, "rate_high", r->rate_high);
+	add_number(gen, "since", r->since_s > 0 ? r->since_s : NAN);
+	add_text(gen, "cause", pl_cause_name(r->cause));
+	add_text(gen, "where", r->where);
+	add_number(gen, "seconds_to_limit", r->seconds_to_limit >= 0 ? r->seconds_to_limit : NAN);
+	add_text(gen, "message", r->message);
+	return finish(out, gen);
+}
+
+int pl_lines_summary(FILE *out, const struct pl_summary *s)
+{
+	yajl_gen gen = yajl_gen_alloc(NULL);
+
+	if (!gen)
+		return -ENOMEM;
+	yajl_gen_map_open(gen);
+	add_bool(gen, "summary", true);
+	add_text(gen, "file", s->file);
+	add_number(gen, "processes", s->process_count);
+	add_text(gen, "verdict", pl_verdict_name(s->verdict));
+	add_number(gen, "alarms", s->alarm_count);
+	add_number(gen, "first_alarm", s->alarm_count ? s->first_alarm_s : NAN);
+	add_text(gen, "metric", s->metric);
+	add_number(gen, "rate_bytes_per_hour", s->rate_per_hour);
+	add_number(gen, "rate_low", s->rate_low);
+	add_number(gen, "rate_high", s->rate_high);
+	add_text(gen, "cause", pl_cause_name(s->cause));
+	add_text(gen, "where", s->where);
+	return finish(out, gen);
+}

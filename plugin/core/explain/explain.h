@@ -1,0 +1,52 @@
+/*
+ * From evidence to words: cause, place, and one sentence.
+ *
+ * Knows the series that a growth may come with; refuses to change a verdict. Pure. "unknown" is an
+ * honest answer and the usual one where two causes cannot be told apart.
+ */
+#ifndef PL_EXPLAIN_EXPLAIN_H
+#define PL_EXPLAIN_EXPLAIN_H
+
+#include "base/verdict.h"
+#include "history/history.h"
+#include "judge/judge.h"
+
+/* With what the series grew since `since_s` (track time), by regressions of increments. */
+enum pl_cause pl_explain_cause(const struct pl_history *history, enum pl_series series,
+                               double since_s);
+
+/* "heap", "shmem", "anon" or "unknown": where the growth of the series is. */
+const char *pl_explain_where(const struct pl_history *history, enum pl_series series,
+                             double since_s);
+
+/* What the words are about; rates and durations in real units, not scaled ones. */
+struct pl_explain_subject {
+	const char *name; /* of the program; may be hostile */
+	int32_t pid;      /* 0: a match as a whole */
+	enum pl_series series;
+	enum pl_verdict verdict;
+	enum pl_reason reason;
+	enum pl_cause cause;
+	double rate_per_h;
+	double rate_low;
+	double rate_high;
+	double growing_for_s;    /* below 0: unknown */
+	double seconds_to_limit; /* below 0: no limit in sight */
+	double limit;            /* in the unit of the series; 0: none */
+	bool recovered;
+	uint32_t runs; /* with reason RUNS: how many runs of the program grew alike */
+};
+
+/* One sentence of at most `size` - 1 bytes. */
+void pl_explain_message(const struct pl_explain_subject *subject, char *out, size_t size);
+
+/* "anon", "shmem", "vm", "threads", "fds", "connections" */
+const char *pl_explain_metric(enum pl_series series);
+
+/* "3d 4h", "12h 5m", "9m" into `out`. */
+void pl_explain_duration(double seconds, char *out, size_t size);
+
+/* "14.2 MiB" into `out`. */
+void pl_explain_bytes(double bytes, char *out, size_t size);
+
+#endif

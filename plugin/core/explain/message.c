@@ -1,0 +1,160 @@
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "explain/explain.h"
+
+struct text {
+	char *out;
+	size_t size;
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	const int n = vsnprintf(t->out + t->len, t->size - t->len, format, args);
+	va_end(args);
+	if (n > 0)
+		t->len += (size_t)n < t->size - t->len ? (size_t)n : t->size - t->len - 1;
+}
+
+void pl_explain_duration(double seconds, char *out, size_t size)
+{
+	const double minutes = floor(fmin(fmax(seconds, 0), 3e9) / 60 + 0.5);
+	const long m = (long)minutes;
+
+	if (m < 1)
+		snprintf(out, size, "%.0fs", fmax(seconds, 0));
+	else if (m < 60)
+		snprintf(out, size, "%ldm", m);
+	else if (m < 1440)
+		snprintf(out, size, m % 60 ? "%ldh %ldm" : "%ldh", m / 60, m % 60);
+	else
+		snprintf(out, size, m % 1440 / 60 ? "%ldd %ldh" : "%ldd", m / 1440, m % 1440 / 60);
+}
+
+static const char *const byte_units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+
+static size_t byte_scale(double bytes, double *divisor)
+{
+	size_t unit = 0;
+
+	*divisor = 1;
+	while (fabs(bytes) / *divisor >= 1000 && unit + 1 < sizeof byte_units / sizeof byte_units[0]) {
+		*divisor *= 1024;
+		unit++;
+	}
+	return unit;
+}
+
+/* Three significant digits, without an exponent. */
+static void add_number(struct text *t, double v)
+{
+	const double size = fabs(v);
+
+	add(t, size >= 99.95 ? "%.0f" : size >= 9.995 ? "%.1f" : "%.2f", v);
+}
+
+void pl_explain_bytes(double bytes, char *out, size_t size)
+{
+	struct text t = { out, size, 0 };
+	double divisor;
+	const size_t unit = byte_scale(bytes, &divisor);
+
+	add_number(&t, bytes / divisor);
+	add(&t, " %s", byte_units[unit]);
+}
+
+static bool counts(enum pl_series series)
+{
+	return series == PL_SERIES_THREADS || series == PL_SERIES_FDS ||
+	       series == PL_SERIES_CONNECTIONS;
+}
+
+/* "14.2 MiB/h (13.8-14.7)" */
+static void add_rate(struct text *t, const struct pl_explain_subject *s)
+{
+	double divisor = 1;
+	const size_t unit = counts(s->series) ? 0 : byte_scale(s->rate_per_h, &divisor);
+
+	add_number(t, s->rate_per_h / divisor);
+	if (counts(s->series))
+		add(t, " %s/h (", pl_explain_metric(s->series));
+	else
+		add(t, " %s/h (", byte_units[unit]);
+	add_number(t, s->rate_low / divisor);
+	add(t, "-");
+	add_number(t, s->rate_high / divisor);
+	add(t, ")");
+}
+
+/* A process names itself: nothing but printable ASCII of it reaches a pager or a terminal. */
+static void add_name(struct text *t, const struct pl_explain_subject *s)
+{
+	for (const char *c = s->name; *c && t->len < 64; c++)
+		add(t, "%c", *c > ' ' && *c < 0x7f ? *c : '?');
+	if (s->pid != 0)
+		add(t, "[%d]", s->pid);
+}
+
+static const char *what_grows(enum pl_series series)
+{
+	if (series == PL_SERIES_SHMEM)
+		return "shared memory";
+	if (series == PL_SERIES_UNTOUCHED)
+		return "untouched mappings";
+	return counts(series) ? "" : "anonymous memory";
+}
+
+static void add_details(struct text *t, const struct pl_explain_subject *s)
+{
+	char number[32];
+
+	if (s->growing_for_s > 0) {
+		pl_explain_duration(s->growing_for_s, number, sizeof number);
+		add(t, " for %s", number);
+	}
+	if (*what_grows(s->series))
+		add(t, "; %s", what_grows(s->series));
+	if (s->cause != PL_CAUSE_UNKNOWN && !counts(s->series))
+		add(t, ", with %s", pl_cause_name(s->cause));
+	if (s->reason == PL_REASON_RUNS)
+		add(t, "; the same in %u runs", s->runs);
+	if (s->seconds_to_limit < 0 || s->limit <= 0)
+		return;
+	if (counts(s->series))
+		snprintf(number, sizeof number, "%.0f", s->limit);
+	else
+		pl_explain_bytes(s->limit, number, sizeof number);
+	add(t, "; limit %s in ", number);
+	pl_explain_duration(s->seconds_to_limit, number, sizeof number);
+	add(t, "%s", number);
+}
+
+void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t size)
+{
+	struct text t = { out, size, 0 };
+
+	out[0] = '\0';
+	add_name(&t, s);
+	if (s->recovered) {
+		add(&t, " no longer leaks %s",
+		    *what_grows(s->series) ? what_grows(s->series) : pl_explain_metric(s->series));
+		return;
+	}
+	add(&t, " %s", pl_verdict_name(s->verdict));
+	if (s->verdict <= PL_VERDICT_STEADY) {
+		if (s->verdict == PL_VERDICT_STEADY)
+			add(&t, ": %s", pl_reason_name(s->reason));
+		return;
+	}
+	add(&t, " ");
+	add_rate(&t, s);
+	add_details(&t, s);
+	if (s->verdict == PL_VERDICT_GROWING && s->reason != PL_REASON_DRIFT)
+		add(&t, " (%s)", pl_reason_name(s->reason));
+}

@@ -1,0 +1,325 @@
+#include <math.h>
+#include <string.h>
+
+#include "judge/internal.h"
+#include "trend/trend.h"
+
+/* How strict the gates are; a longer window may be more lenient. */
+struct rigour {
+	double max_span_s;
+	double territory;  /* least increment between quarters over their mean */
+	double saturation; /* 0: as good as a logarithm suffices; 1: as a line */
+};
+
+static const struct rigour rigours[] = {
+	{ 30 * PL_HOUR_S, 0.50, 0.70 },
+	{ 72 * PL_HOUR_S, 0.30, 0.55 },
+	{ HUGE_VAL, 0.15, 0.35 },
+};
+
+static const struct {
+	double drift;
+	double sigmas;
+	double territory; /* multiplies rigour.territory */
+} sensitivities[] = {
+	[PL_SENSITIVITY_LOW] = { 4.0, 6, 1.2 },
+	[PL_SENSITIVITY_NORMAL] = { 3.0, 4, 1.0 },
+	[PL_SENSITIVITY_HIGH] = { 2.0, 3, 0.6 },
+};
+
+/* Windows, the shortest first: a level, and how many of its newest points at the least and most. */
+struct window {
+	enum pl_level level;
+	uint8_t least;
+	uint8_t most;
+	bool waits; /* long enough to have seen the day */
+};
+
+static const struct window windows[] = {
+	{ PL_LEVEL_5MIN, 12, 60, false }, { PL_LEVEL_30MIN, 12, 24, false },
+	{ PL_LEVEL_30MIN, 36, 36, true }, { PL_LEVEL_30MIN, 40, 48, true },
+	{ PL_LEVEL_2H, 16, 16, true },    { PL_LEVEL_2H, 24, 24, true },
+	{ PL_LEVEL_2H, 30, 48, true },    { PL_LEVEL_8H, 12, 14, true },
+	{ PL_LEVEL_8H, 21, 24, true },    { PL_LEVEL_8H, 30, 48, true },
+	{ PL_LEVEL_1D, 14, 16, true },    { PL_LEVEL_1D, 24, 48, true },
+};
+
+#define WINDOW_COUNT (sizeof windows / sizeof windows[0])
+#define PARTS 4
+#define MAX_STEPS 3
+#define STEP_SHARE 0.2
+#define STEP_OUTLIER 8.0
+#define LEAST_STEPLESS 0.24 /* four equal steps less the three that are taken out */
+#define LEAST_UNEXPLAINED 0.35
+
+struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *s)
+{
+	const double share = s->min_growth_percent / 100;
+
+	switch (series) {
+	case PL_SERIES_THREADS:
+		return (struct pl_floor){ 24, 0.25, 0.2 / PL_HOUR_S, 1 };
+	case PL_SERIES_FDS:
+	case PL_SERIES_CONNECTIONS:
+		return (struct pl_floor){ 48, 0.25, 0.4 / PL_HOUR_S, 1 };
+	case PL_SERIES_UNTOUCHED:
+		/* Reservations are coarse; what is never touched costs little. */
+		return (struct pl_floor){ 8 * s->min_growth_bytes, 5 * share,
+			                      4 * s->min_rate_bytes_per_h / PL_HOUR_S, 1 << 20 };
+	case PL_SERIES_U:
+	case PL_SERIES_SHMEM:
+	case PL_SERIES_HEAP:
+	case PL_SERIES_U_MEAN:
+	case PL_SERIES_U_MAX:
+	case PL_SERIES_CPU:
+	case PL_SERIES_FAULTS:
+	case PL_SERIES_READ:
+	case PL_SERIES_COUNT:
+		break;
+	}
+	return (struct pl_floor){ s->min_growth_bytes, share, s->min_rate_bytes_per_h / PL_HOUR_S,
+		                      64 << 10 };
+}
+
+/* A window under examination. */
+struct view {
+	const struct pl_judge_input *input;
+	struct pl_floor floor;
+	struct pl_evidence *e;
+	struct rigour rigour;
+	size_t n;
+	double span_s;
+	double raw_growth;
+	double stepless; /* share of the growth that is not in steps */
+	double last_step_s;
+	double need_growth;
+	double sigma;
+	double slope_per_s;
+	double minima[PARTS];
+	struct pl_point p[PL_HISTORY_MAX_POINTS]; /* with steps taken out */
+};
+
+static bool gate(struct pl_evidence *e, enum pl_gate id, double value, double need)
+{
+	const uint16_t bit = (uint16_t)(1U << id);
+
+	e->tested |= bit;
+	e->value[id] = (float)value;
+	e->need[id] = (float)need;
+	if (value >= need)
+		e->held |= bit;
+	return value >= need;
+}
+
+static struct rigour rigour_for(double span_s)
+{
+	size_t i = 0;
+
+	while (span_s > rigours[i].max_span_s)
+		i++;
+	return rigours[i];
+}
+
+static double least_increment(const double *minima)
+{
+	const double mean = (minima[PARTS - 1] - minima[0]) / (PARTS - 1);
+	double least = HUGE_VAL;
+
+	if (!(mean > 0))
+		return -1;
+	for (size_t i = 1; i < PARTS; i++)
+		least = fmin(least, minima[i] - minima[i - 1]);
+	return least / mean;
+}
+
+/* Rate over the stretch of equal length before the window, or infinity without such a stretch. */
+static double rate_before(const struct view *v)
+{
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+	const enum pl_level level = (enum pl_level)v->e->level;
+	const size_t all =
+		pl_history_points(v->input->history, level, v->input->series, PL_HISTORY_MAX_POINTS, p);
+	const double from_s = v->e->begin_s - v->span_s;
+	size_t first = 0;
+	size_t end = 0;
+
+	while (first < all && p[first].t_s < from_s)
+		first++;
+	for (end = first; end < all && p[end].t_s < v->e->begin_s; end++)
+		;
+	if (end - first < 4 || p[first].t_s > from_s + 0.5 * v->span_s)
+		return HUGE_VAL;
+	return pl_trend_theil_sen(p + first, end - first);
+}
+
+/*
+ * Saturation: against the age of the process, or, where growth is news, against its beginning. A
+ * growth that was there before, and faster, is what a logarithm looks like.
+ */
+static bool gate_saturation(struct view *v)
+{
+	struct pl_saturation s;
+	const double born_s = -v->input->history->age_at_origin_s;
+	const double strict = v->rigour.saturation;
+
+	if (!pl_judge_saturation(v->input, born_s, v->sigma, &s))
+		return gate(v->e, PL_GATE_SATURATION, 0, 1);
+	const double need = pow(s.log, 1 - strict) * pow(s.line, strict);
+	if (gate(v->e, PL_GATE_SATURATION, s.ratio, need))
+		return true;
+	if (rate_before(v) > 0.5 * v->slope_per_s)
+		return false;
+	if (!pl_judge_saturation(v->input, v->e->begin_s, v->sigma, &s))
+		return false;
+	return gate(v->e, PL_GATE_SATURATION, s.ratio, pow(s.log, 1 - strict) * pow(s.line, strict));
+}
+
+/* The gates that cost little, in the order in which they rule out most. */
+static bool pass_cheap_gates(struct view *v)
+{
+	const double factor = sensitivities[v->input->settings->sensitivity].territory;
+	const double growth = (v->minima[PARTS - 1] - v->minima[0]) * PARTS / (PARTS - 1);
+
+	if (!gate(v->e, PL_GATE_EFFECT, growth, v->need_growth))
+		return false;
+	if (!gate(v->e, PL_GATE_STEP, v->stepless, LEAST_STEPLESS))
+		return false;
+	if (!gate(v->e, PL_GATE_TERRITORY, least_increment(v->minima), factor * v->rigour.territory))
+		return false;
+	return gate(v->e, PL_GATE_RATE, growth / v->span_s, v->floor.per_s);
+}
+
+static bool pass_dear_gates(struct view *v, enum pl_level level)
+{
+	const enum pl_sensitivity sensitivity = v->input->settings->sensitivity;
+	const double drift = pl_trend_drift(v->p, v->n, v->n / 6 + 1, v->floor.quantum);
+
+	if (!gate(v->e, PL_GATE_DRIFT, fmin(drift, 999), sensitivities[sensitivity].drift))
+		return false;
+	v->slope_per_s = pl_trend_theil_sen(v->p, v->n);
+	v->sigma = fmax(pl_trend_sigma(v->p, v->n, v->slope_per_s), v->floor.quantum / 4);
+	const double growth = v->slope_per_s * v->span_s;
+	v->e->growth = growth;
+	v->e->rate_per_s = v->slope_per_s;
+	if (!gate(v->e, PL_GATE_NOISE, growth / v->sigma, sensitivities[sensitivity].sigmas))
+		return false;
+	v->e->growing = true;
+	if (!gate_saturation(v))
+		return false;
+	return gate(v->e, PL_GATE_LOAD, pl_judge_unexplained(v->input, level, v->n, growth),
+	            LEAST_UNEXPLAINED);
+}
+
+/* Gives what the failed gate is called; of several, the first that was tested tells most. */
+static enum pl_reason reason_of(const struct pl_evidence *e, const struct view *v)
+{
+	const unsigned failed = e->tested & ~(unsigned)e->held;
+
+	if (failed & (1U << PL_GATE_EFFECT))
+		return PL_REASON_FLAT;
+	if (failed & (1U << PL_GATE_STEP))
+		return PL_REASON_STEP;
+	if (failed & (1U << PL_GATE_TERRITORY)) {
+		if (pl_trend_drawdown(v->p, v->n) > 0.5 * e->value[PL_GATE_EFFECT])
+			return PL_REASON_SAWTOOTH;
+		const double early = v->minima[1] - v->minima[0];
+		const double late = v->minima[PARTS - 1] - v->minima[PARTS - 2];
+		return late < 0.5 * early ? PL_REASON_WARMING_UP : PL_REASON_NOISE;
+	}
+	if (failed & (1U << PL_GATE_RATE))
+		return PL_REASON_FLAT;
+	if (failed & ((1U << PL_GATE_DRIFT) | (1U << PL_GATE_NOISE)))
+		return PL_REASON_NOISE;
+	if (failed & (1U << PL_GATE_SATURATION))
+		return PL_REASON_DECELERATING;
+	if (failed & (1U << PL_GATE_LOAD))
+		return PL_REASON_LOAD_FOLLOWING;
+	if (failed & (1U << PL_GATE_HISTORY))
+		return PL_REASON_SEASON;
+	return PL_REASON_DRIFT;
+}
+
+static void open_view(struct view *v, enum pl_level level)
+{
+	size_t steps;
+	const double block_s = pl_history_block_s(level);
+
+	v->e->level = (uint8_t)level;
+	v->e->begin_s = v->p[0].t_s - block_s / 2;
+	v->e->end_s = v->p[v->n - 1].t_s + block_s / 2;
+	v->span_s = v->e->end_s - v->e->begin_s;
+	v->rigour = rigour_for(v->span_s);
+	const double raw = v->p[v->n - 1].y - v->p[0].y;
+	const double taken =
+		pl_trend_destep(v->p, v->n, MAX_STEPS, STEP_SHARE, STEP_OUTLIER, &steps, &v->last_step_s);
+	v->stepless = taken > 0 && raw > 0 ? 1 - taken / raw : 1;
+	(void)pl_trend_minima(v->p, v->n, PARTS, v->minima);
+	v->need_growth = fmax(v->floor.growth, v->floor.share * v->minima[0]);
+}
+
+/* Examines one window; *v->e was zeroed. */
+static void examine(struct view *v, const struct window *w)
+{
+	open_view(v, w->level);
+	if (!pass_cheap_gates(v)) {
+		v->e->reason = (uint8_t)reason_of(v->e, v);
+		return;
+	}
+	if (pass_dear_gates(v, w->level)) {
+		const bool waited = w->waits || !v->input->settings->season;
+		const double need_h = waited ? 0 : 18;
+		v->e->leaking = gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S, need_h);
+	}
+	v->e->reason = (uint8_t)reason_of(v->e, v);
+}
+
+static int strength(const struct pl_evidence *e)
+{
+	return e->leaking * 100 + e->growing * 50 + __builtin_popcount(e->held);
+}
+
+/*
+ * The smallest rate that a window of this length and noise would have shown: growth over the floor
+ * and over the sigmas that the noise gate asks for.
+ */
+static double window_floor(const struct view *v)
+{
+	struct pl_trend_line line;
+
+	pl_trend_fit(v->p, v->n, &line);
+	const double sigmas = sensitivities[v->input->settings->sensitivity].sigmas;
+	const double growth = fmax(v->need_growth, sigmas * line.residual_sigma);
+	return fmax(growth / v->span_s, v->floor.per_s);
+}
+
+void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *out)
+{
+	struct pl_evidence best = { .reason = PL_REASON_LEARNING, .to_limit_s = -1 };
+	double floor_per_s = 0;
+	int best_strength = -1;
+
+	for (size_t i = 0; i < WINDOW_COUNT; i++) {
+		struct pl_evidence e = { .to_limit_s = -1 };
+		struct view v = { .input = input, .e = &e };
+		v.floor = pl_judge_floor(input->series, input->settings);
+		v.n = pl_history_points(input->history, windows[i].level, input->series, windows[i].most,
+		                        v.p);
+		if (v.n < windows[i].least)
+			continue;
+		examine(&v, &windows[i]);
+		if (windows[i].waits || !input->settings->season) {
+			const double rate = window_floor(&v);
+			floor_per_s = floor_per_s > 0 ? fmin(floor_per_s, rate) : rate;
+		}
+		if (strength(&e) < best_strength)
+			continue;
+		best = e;
+		best_strength = strength(&e);
+		if (e.leaking)
+			break;
+	}
+	best.floor_per_s = floor_per_s;
+	if (best.growing)
+		pl_judge_rate(input, &best);
+	*out = best;
+}

@@ -1,0 +1,43 @@
+/* Shared by the files of the judge only. */
+#ifndef PL_JUDGE_INTERNAL_H
+#define PL_JUDGE_INTERNAL_H
+
+#include "judge/judge.h"
+
+#define PL_HOUR_S 3600.0
+#define PL_DAY_S 86400.0
+
+/* What a series must grow by to matter, and the resolution of its values. */
+struct pl_floor {
+	double growth; /* absolute */
+	double share;  /* of the level */
+	double per_s;  /* rate */
+	double quantum;
+};
+
+struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *settings);
+
+/*
+ * Slope with its interval, onset and leaked amount from the longest stretch of history that goes on
+ * like the window in `evidence`; fills rate_*, since_s and leaked.
+ */
+void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *evidence);
+
+/*
+ * Growth in the later part of the time since `origin_s` over growth in the earlier part, and what
+ * the ratio would be for a straight line and for a logarithm. False when it cannot be told.
+ */
+struct pl_saturation {
+	double ratio;
+	double line;
+	double log;
+};
+
+bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, double noise,
+                         struct pl_saturation *out);
+
+/* Share of `growth` in the window that load does not explain; 1 when no load is known. */
+double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level level, size_t n,
+                            double growth);
+
+#endif

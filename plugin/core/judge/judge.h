@@ -1,0 +1,110 @@
+/*
+ * From history to verdict. The only home of thresholds.
+ *
+ * Knows gates that tell a leak from growth that is fine, and the ladder with its hysteresis.
+ * Refuses to know processes, limits' origins, units of time other than scaled seconds (config's
+ * TimeScale is applied before), and wording. Pure.
+ *
+ * A leak must pass every gate over one window of block minima; how long the window is decides how
+ * strict the gates are, and less than most of a day of history never suffices (a daily cycle could
+ * not be ruled out) unless a known limit would be reached too soon.
+ */
+#ifndef PL_JUDGE_JUDGE_H
+#define PL_JUDGE_JUDGE_H
+
+#include "base/verdict.h"
+#include "config/settings.h"
+#include "history/history.h"
+
+/* Why a verdict is what it is; each benign explanation has its name. */
+enum pl_reason {
+	PL_REASON_LEARNING, /* too little history */
+	PL_REASON_FLAT,     /* growth below the floors */
+	PL_REASON_WARMING_UP,
+	PL_REASON_NOISE, /* growth no larger than the noise */
+	PL_REASON_SAWTOOTH,
+	PL_REASON_STEP, /* one or a few steps make up the growth */
+	PL_REASON_DECELERATING,
+	PL_REASON_LOAD_FOLLOWING,
+	PL_REASON_SEASON,  /* grows, but a day has not been seen yet */
+	PL_REASON_GROWTH,  /* grows; not yet even or long enough to be called a leak */
+	PL_REASON_DRIFT,   /* every gate held */
+	PL_REASON_URGENT,  /* straight towards a limit that is near */
+	PL_REASON_RUNS,    /* every run of the program grew alike */
+	PL_REASON_STOPPED, /* it leaked, and does no more */
+	PL_REASON_COUNT
+};
+
+const char *pl_reason_name(enum pl_reason reason);
+
+enum pl_gate {
+	PL_GATE_HISTORY,    /* hours of history in the window */
+	PL_GATE_EFFECT,     /* growth over the floor */
+	PL_GATE_TERRITORY,  /* least growth between quarters' minima, as a share of the mean */
+	PL_GATE_DRIFT,      /* mean increment over its Newey-West error */
+	PL_GATE_NOISE,      /* growth over the residuals' sigma */
+	PL_GATE_RATE,       /* rate over MinRate */
+	PL_GATE_SATURATION, /* growth of the later half over the earlier half of its life */
+	PL_GATE_STEP,       /* share of the growth that is not in a few steps */
+	PL_GATE_LOAD,       /* share of the growth that the load does not explain */
+	PL_GATE_COUNT
+};
+
+const char *pl_gate_name(enum pl_gate gate);
+
+/* What was found in one window; times in scaled seconds of track time. */
+struct pl_evidence {
+	uint16_t tested; /* bit per gate */
+	uint16_t held;
+	bool leaking; /* every gate held */
+	bool growing;
+	bool urgent;
+	uint8_t reason; /* enum pl_reason */
+	uint8_t level;  /* enum pl_level of the window */
+	float value[PL_GATE_COUNT];
+	float need[PL_GATE_COUNT];
+	double begin_s; /* of the window */
+	double end_s;
+	double growth;     /* over the window, in the unit of the series */
+	double rate_per_s; /* robust slope and its interval */
+	double rate_low;
+	double rate_high;
+	double since_s;     /* when the growth began */
+	double leaked;      /* growth since then */
+	double floor_per_s; /* smallest rate that would have been seen by now; 0: none would */
+	double to_limit_s;  /* below 0: no limit in sight */
+};
+
+struct pl_judge_input {
+	const struct pl_history *history;
+	enum pl_series series;
+	const struct pl_settings *settings;
+	double limit; /* in the unit of the series; 0: none is known */
+	double used;  /* what counts against it now */
+};
+
+/* Looks at every window that the history fills and gives the strongest evidence. */
+void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *out);
+
+/* Only urgency, cheap: whether a straight growth reaches the limit too soon to wait. */
+bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out);
+
+/* The ladder of one series. Zero-initialise. */
+struct pl_judge_state {
+	uint8_t verdict; /* enum pl_verdict */
+	uint8_t reason;  /* enum pl_reason */
+	uint8_t passes;  /* evaluations in a row with every gate held */
+	bool alarmed;    /* leaking or critical was reached and is not over */
+	bool confirmed;
+	double alarm_s;          /* track time of the alarm */
+	double alarm_level;      /* the series at the alarm */
+	double alarm_leaked;     /* growth by then */
+	double alarm_span_s;     /* window that alarmed */
+	struct pl_evidence last; /* evidence behind the verdict */
+};
+
+/* Takes new evidence into account. Returns true when verdict or confirmation changed. */
+bool pl_judge_step(struct pl_judge_state *state, const struct pl_judge_input *input,
+                   const struct pl_evidence *evidence);
+
+#endif

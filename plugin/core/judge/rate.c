@@ -1,0 +1,93 @@
+#include <math.h>
+
+#include "judge/internal.h"
+#include "trend/trend.h"
+
+/* The finest full level whose ring reaches back to `since_s`. */
+static enum pl_level level_since(const struct pl_history *h, double since_s)
+{
+	unsigned level = PL_LEVEL_5MIN;
+
+	while (level + 1 < PL_LEVEL_COUNT &&
+	       pl_history_block_s((enum pl_level)level) *
+	               (level < PL_HISTORY_FINE_LEVELS ? PL_HISTORY_FINE_SLOTS : PL_HISTORY_SLOTS) <
+	           h->clock_s - since_s)
+		level++;
+	return (enum pl_level)level;
+}
+
+static size_t points_since(const struct pl_judge_input *input, double since_s, struct pl_point *p)
+{
+	unsigned level = level_since(input->history, since_s);
+
+	if (input->series != PL_SERIES_U && level < PL_LEVEL_30MIN)
+		level = PL_LEVEL_30MIN;
+	size_t n = pl_history_points(input->history, (enum pl_level)level, input->series,
+	                             PL_HISTORY_MAX_POINTS, p);
+	size_t first = 0;
+	while (first < n && p[first].t_s < since_s)
+		first++;
+	for (size_t i = first; i < n; i++)
+		p[i - first] = p[i];
+	return n - first;
+}
+
+/*
+ * Where the growth began: the last bend after which it is much steeper than before. Looked for
+ * over all of the history first, then more closely.
+ */
+static double onset(const struct pl_judge_input *input, double window_begin_s, double slope_per_s)
+{
+	double since_s = 0;
+
+	for (int round = 0; round < 3; round++) {
+		struct pl_point p[PL_HISTORY_MAX_POINTS];
+		double left_over;
+		const size_t n = points_since(input, since_s, p);
+		const size_t bend = pl_trend_bend(p, n, &left_over);
+		if (bend < 2 || left_over > 0.7)
+			break;
+		const double before = pl_trend_theil_sen(p, bend + 1);
+		const double after = pl_trend_theil_sen(p + bend, n - bend);
+		/* Not a bend into this growth: a rise before it that was no slower. */
+		if (before > 0.5 * slope_per_s && before < 2 * after)
+			break;
+		const double bend_s = p[bend].t_s;
+		if (bend_s > window_begin_s + 0.6 * (input->history->clock_s - window_begin_s))
+			break;
+		if (bend_s <= since_s)
+			break;
+		since_s = bend_s;
+	}
+	return since_s;
+}
+
+void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *e)
+{
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+	struct pl_trend_line line;
+	struct pl_trend_line first;
+	struct pl_trend_line second;
+	double since_s = onset(input, e->begin_s, e->rate_per_s);
+	size_t n = points_since(input, since_s, p);
+
+	if (n < 8) {
+		since_s = e->begin_s;
+		n = points_since(input, since_s, p);
+	}
+	if (n < 4)
+		return;
+	pl_trend_fit(p, n, &line);
+	pl_trend_fit(p, n / 2, &first);
+	pl_trend_fit(p + n / 2, n - n / 2, &second);
+	const double slope = pl_trend_theil_sen(p, n);
+	const double halves = fabs(second.slope_per_s - first.slope_per_s);
+	const double half = 2 * line.slope_error + 0.15 * halves + 0.03 * fabs(slope);
+	e->rate_per_s = slope;
+	e->rate_low = slope - half;
+	e->rate_high = slope + half;
+	e->since_s = since_s;
+	e->leaked = slope * (input->history->clock_s - since_s);
+	if (input->limit > 0 && slope > 0)
+		e->to_limit_s = fmax(0, (input->limit - input->used) / slope);
+}

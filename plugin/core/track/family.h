@@ -1,0 +1,67 @@
+/*
+ * The processes of one match as a whole: the same program over its restarts and beside itself.
+ *
+ * Knows the worst member, past runs and the alarm of the match; refuses to own tracks. A tick is
+ * pl_family_begin(), pl_family_member() for every process that runs, pl_family_gone() for every
+ * one that ended, pl_family_end(). Fixed size; pure but for its own struct.
+ */
+#ifndef PL_TRACK_FAMILY_H
+#define PL_TRACK_FAMILY_H
+
+#include "track/track.h"
+
+#define PL_FAMILY_RUNS 16
+
+/* A run that ended; rates in units of real hours. */
+struct pl_run {
+	double end_wall_s;
+	double lasted_s; /* followed for so long, scaled */
+	double rate_per_h;
+	double grown_bytes;
+	bool straight; /* grew evenly until its end */
+	bool alarmed;  /* was leaking when it ended */
+};
+
+struct pl_family {
+	double time_scale;
+	struct pl_time now;
+	uint32_t member_count;       /* of the tick under way, or of the last one */
+	uint8_t verdict;             /* enum pl_verdict, of the match */
+	uint8_t reason;              /* enum pl_reason */
+	bool by_runs;                /* the verdict rests on past runs */
+	struct pl_ident worst;       /* whom to blame */
+	struct pl_findings findings; /* of the worst member */
+	/* The tick under way */
+	uint8_t tick_verdict;
+	struct pl_ident tick_worst;
+	struct pl_findings tick_findings;
+	/* Past runs, the newest at (run_total - 1) % PL_FAMILY_RUNS */
+	uint32_t run_total;
+	struct pl_run runs[PL_FAMILY_RUNS];
+	/* Alarms told */
+	uint8_t alarm_verdict; /* rung of the last alarm; LEARNING: none stands */
+	double alarm_wall_s;
+	bool runs_told;
+};
+
+void pl_family_init(struct pl_family *family, double time_scale);
+
+void pl_family_begin(struct pl_family *family, struct pl_time now);
+
+/*
+ * After pl_track_add() of a process that runs. Returns true when *out is to be told; its alarm is
+ * false where the match already stands under the same alarm.
+ */
+bool pl_family_member(struct pl_family *family, struct pl_track *track,
+                      const struct pl_settings *settings, const char *match, const char *comm,
+                      struct pl_report *out);
+
+/* A process ended; its track is about to be dropped. */
+void pl_family_gone(struct pl_family *family, const struct pl_track *track,
+                    const struct pl_settings *settings);
+
+/* Closes the tick. Returns true when the match as a whole has something to tell (pid 0). */
+bool pl_family_end(struct pl_family *family, const struct pl_settings *settings, const char *match,
+                   const char *comm, struct pl_report *out);
+
+#endif

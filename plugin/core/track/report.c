@@ -1,0 +1,117 @@
+#include <math.h>
+#include <string.h>
+
+#include "track/track.h"
+
+#define HOUR_S 3600.0
+
+/* Scaled seconds pass time_scale times as fast as real ones: rates are that much greater. */
+static double per_hour(const struct pl_track *t, double per_scaled_s)
+{
+	return per_scaled_s * t->time_scale * HOUR_S;
+}
+
+static bool is_bytes(unsigned tracked)
+{
+	return tracked <= PL_TRACKED_UNTOUCHED;
+}
+
+void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
+{
+	const struct pl_judge_state *s = &t->judged[is_bytes(t->worst) ? t->worst : PL_TRACKED_U];
+	const struct pl_evidence *e = &s->last;
+
+	*out = (struct pl_findings){ .present = 0 };
+	pl_findings_set(out, PL_FINDING_VERDICT, t->verdict);
+	if (e->tested != 0 || e->urgent) {
+		pl_findings_set(out, PL_FINDING_RATE, per_hour(t, e->rate_per_s));
+		pl_findings_set(out, PL_FINDING_RATE_LOW, per_hour(t, e->rate_low));
+		pl_findings_set(out, PL_FINDING_RATE_HIGH, per_hour(t, e->rate_high));
+	}
+	if (s->verdict >= PL_VERDICT_GROWING)
+		pl_findings_set(out, PL_FINDING_LEAKED, fmax(0, e->leaked));
+	if (e->floor_per_s > 0)
+		pl_findings_set(out, PL_FINDING_DETECTION_FLOOR, per_hour(t, e->floor_per_s));
+	if (s->verdict >= PL_VERDICT_GROWING && e->to_limit_s >= 0)
+		pl_findings_set(out, PL_FINDING_LIMIT_SECONDS, e->to_limit_s / t->time_scale);
+}
+
+static void word(const struct pl_track *t, struct pl_report *r)
+{
+	const struct pl_judge_state *s = &t->judged[t->worst];
+	const struct pl_explain_subject subject = {
+		.name = r->subject.comm ? r->subject.comm : "pid",
+		.pid = t->ident.pid,
+		.series = pl_track_series((enum pl_tracked)t->worst),
+		.verdict = r->verdict,
+		.reason = (enum pl_reason)s->reason,
+		.cause = r->cause,
+		.rate_per_h = r->rate_bytes_per_hour,
+		.rate_low = r->rate_low,
+		.rate_high = r->rate_high,
+		.growing_for_s = r->since_s > 0 ? r->time_s - r->since_s : -1,
+		.seconds_to_limit = r->seconds_to_limit,
+		.limit = t->worst == PL_TRACKED_FDS ? t->fd_limit : t->limit_bytes,
+		.recovered = r->recovered,
+	};
+
+	pl_explain_message(&subject, r->message, sizeof r->message);
+}
+
+void pl_track_describe(const struct pl_track *t, const struct pl_settings *settings,
+                       const char *match, const char *comm, struct pl_report *out)
+{
+	const struct pl_judge_state *s = &t->judged[t->worst];
+	const struct pl_evidence *e = &s->last;
+	const enum pl_series series = pl_track_series((enum pl_tracked)t->worst);
+	const bool grows = t->verdict >= PL_VERDICT_GROWING;
+
+	(void)settings;
+	*out = (struct pl_report){
+		.subject = { .kind = PL_SUBJECT_PROCESS,
+		             .match = match,
+		             .comm = comm,
+		             .pid = t->ident.pid,
+		             .start_ticks = t->ident.start_ticks },
+		.time_s = t->now.wall_s,
+		.verdict = (enum pl_verdict)t->verdict,
+		.previous = (enum pl_verdict)t->reported_verdict,
+		.confirmed = s->confirmed,
+		.reason = pl_reason_name((enum pl_reason)s->reason),
+		.metric = pl_explain_metric(series),
+		.rate_bytes_per_hour = per_hour(t, e->rate_per_s),
+		.rate_low = per_hour(t, e->rate_low),
+		.rate_high = per_hour(t, e->rate_high),
+		.where = "unknown",
+		.seconds_to_limit = grows && e->to_limit_s >= 0 ? e->to_limit_s / t->time_scale : -1,
+	};
+	if (grows) {
+		const double ago_s = (t->history.clock_s - e->since_s) / t->time_scale;
+		out->since_s = t->now.wall_s - fmax(0, ago_s);
+		out->cause = pl_explain_cause(&t->history, series, e->since_s);
+		out->where = pl_explain_where(&t->history, series, e->since_s);
+	}
+	if (out->seconds_to_limit >= 0)
+		out->limit = t->worst == PL_TRACKED_FDS ? "open files" : "memory";
+	word(t, out);
+}
+
+bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, const char *match,
+                     const char *comm, struct pl_report *out)
+{
+	if (!t->changed)
+		return false;
+	pl_track_describe(t, settings, match, comm, out);
+	const bool stands = t->verdict >= PL_VERDICT_LEAKING;
+	const bool worse =
+		t->verdict > t->reported_verdict || (out->confirmed && !t->reported_confirmed);
+	out->alarm = stands && worse;
+	out->recovered = t->alarm_told && !stands;
+	if (out->recovered)
+		word(t, out);
+	t->alarm_told = stands;
+	t->reported_verdict = t->verdict;
+	t->reported_confirmed = t->judged[t->worst].confirmed;
+	t->changed = false;
+	return true;
+}

@@ -1,0 +1,273 @@
+#include "track/track.h"
+
+#include <math.h>
+
+/* A rollup may be an hour away on a process that is dear to read. */
+#define LAZYFREE_KEPT_S (6.0 * 3600)
+
+/* Increments of counters over a longer gap belong to no block. */
+#define COUNTER_GAP_S 1800.0
+
+/* Judging is spread over this time after a block closes, lest a whole host judges in one tick. */
+#define JUDGE_SPREAD_S 300.0
+
+static const enum pl_series tracked_series[PL_TRACKED_COUNT] = {
+	[PL_TRACKED_U] = PL_SERIES_U,
+	[PL_TRACKED_SHMEM] = PL_SERIES_SHMEM,
+	[PL_TRACKED_UNTOUCHED] = PL_SERIES_UNTOUCHED,
+	[PL_TRACKED_CONNECTIONS] = PL_SERIES_CONNECTIONS,
+	[PL_TRACKED_THREADS] = PL_SERIES_THREADS,
+	[PL_TRACKED_FDS] = PL_SERIES_FDS,
+};
+
+enum pl_series pl_track_series(enum pl_tracked tracked)
+{
+	return tracked_series[tracked];
+}
+
+void pl_track_init(struct pl_track *t, struct pl_ident ident, double time_scale)
+{
+	*t = (struct pl_track){
+		.ident = ident,
+		.time_scale = time_scale > 0 ? time_scale : 1,
+		.judge_due_s = -1,
+		.lazyfree_s = -1,
+	};
+	pl_history_init(&t->history);
+}
+
+static void put(struct pl_history_input *in, enum pl_series series, double value)
+{
+	in->present |= (uint16_t)(1U << series);
+	in->value[series] = (float)value;
+}
+
+/* The last LazyFree known, for as long as it may still hold. */
+static uint64_t lazyfree_now(struct pl_track *t, const struct pl_values *v)
+{
+	uint64_t lazyfree;
+
+	if (pl_values_get(v, PL_M_LAZYFREE, &lazyfree)) {
+		t->lazyfree_bytes = lazyfree;
+		t->lazyfree_s = t->history.clock_s;
+		return lazyfree;
+	}
+	const bool fresh = t->lazyfree_s >= 0 && t->history.clock_s - t->lazyfree_s < LAZYFREE_KEPT_S;
+	return fresh ? t->lazyfree_bytes : 0;
+}
+
+/* U in bytes; false when this sample does not tell it. */
+static bool derive_u(struct pl_track *t, const struct pl_values *v, uint64_t *out)
+{
+	uint64_t resident;
+	uint64_t part;
+	uint64_t swap = 0;
+
+	if (pl_values_get(v, PL_M_ANON, &resident)) {
+		if (t->u_source != PL_U_ANON)
+			pl_history_init(&t->history);
+		t->u_source = PL_U_ANON;
+	} else if (t->u_source != PL_U_ANON && pl_values_get(v, PL_M_RSS, &resident)) {
+		t->u_source = PL_U_RSS;
+		if (pl_values_get(v, PL_M_FILE, &part))
+			resident -= part < resident ? part : resident;
+		if (pl_values_get(v, PL_M_SHMEM, &part))
+			resident -= part < resident ? part : resident;
+	} else {
+		return false;
+	}
+	(void)pl_values_get(v, PL_M_SWAP, &swap);
+	const uint64_t lazyfree = lazyfree_now(t, v);
+	*out = resident + swap - (lazyfree < resident ? lazyfree : resident);
+	return true;
+}
+
+/* VmData that was never touched; VmSize less the files stands in where VmData is not known. */
+static void derive_untouched(const struct pl_values *v, uint64_t u, struct pl_history_input *in)
+{
+	uint64_t mapped;
+	uint64_t other = 0;
+
+	if (!pl_values_get(v, PL_M_VM_DATA, &mapped)) {
+		if (!pl_values_get(v, PL_M_VM_SIZE, &mapped))
+			return;
+		(void)pl_values_get(v, PL_M_FILE, &other);
+	}
+	u += other;
+	put(in, PL_SERIES_UNTOUCHED, (double)(mapped > u ? mapped - u : 0));
+}
+
+static void derive_counter(struct pl_track *t, const struct pl_values *v, unsigned which,
+                           enum pl_metric metric, enum pl_series series, bool near,
+                           struct pl_history_input *in)
+{
+	struct pl_counter *counter = &t->counters[which];
+	uint64_t value;
+
+	if (!pl_values_get(v, metric, &value))
+		return;
+	if (counter->known && near && value >= counter->value)
+		put(in, series, (double)(value - counter->value));
+	counter->known = true;
+	counter->value = value;
+}
+
+static void derive_gauge(const struct pl_values *v, enum pl_metric metric, enum pl_series series,
+                         struct pl_history_input *in)
+{
+	uint64_t value;
+
+	if (pl_values_get(v, metric, &value))
+		put(in, series, (double)value);
+}
+
+static void derive_limits(struct pl_track *t, const struct pl_values *v)
+{
+	uint64_t value;
+	uint64_t anon;
+	uint64_t shmem = 0;
+
+	if (pl_values_get(v, PL_M_LIMIT, &value))
+		t->limit_bytes = (double)value;
+	if (pl_values_get(v, PL_M_ANON, &anon)) {
+		(void)pl_values_get(v, PL_M_SHMEM, &shmem);
+		t->used_bytes = (double)(anon + shmem);
+	} else {
+		t->used_bytes = t->u_bytes;
+	}
+	if (pl_values_get(v, PL_M_FDS, &value))
+		t->fds = (double)value;
+	if (pl_values_get(v, PL_M_RLIMIT_NOFILE, &value))
+		t->fd_limit = (double)value;
+}
+
+static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl_history_input *in)
+{
+	const struct pl_values *v = &sample->values;
+	const double step_s = (sample->time.mono_s - t->now.mono_s) * t->time_scale;
+	const bool near = t->sample_count > 0 && step_s >= 0 && step_s < COUNTER_GAP_S;
+	uint64_t u;
+
+	in->present = 0;
+	if (derive_u(t, v, &u)) {
+		put(in, PL_SERIES_U, (double)u);
+		t->u_bytes = (double)u;
+		derive_untouched(v, u, in);
+	}
+	derive_gauge(v, PL_M_SHMEM, PL_SERIES_SHMEM, in);
+	derive_gauge(v, PL_M_THREADS, PL_SERIES_THREADS, in);
+	derive_gauge(v, PL_M_FDS, PL_SERIES_FDS, in);
+	derive_gauge(v, PL_M_CONNECTIONS, PL_SERIES_CONNECTIONS, in);
+	derive_gauge(v, PL_M_HEAP, PL_SERIES_HEAP, in);
+	derive_counter(t, v, PL_COUNTER_CPU, PL_M_CPU, PL_SERIES_CPU, near, in);
+	derive_counter(t, v, PL_COUNTER_FAULTS, PL_M_MINOR_FAULTS, PL_SERIES_FAULTS, near, in);
+	derive_counter(t, v, PL_COUNTER_READ, PL_M_READ, PL_SERIES_READ, near, in);
+	derive_limits(t, v);
+}
+
+/* An exiting process can show one reading of zeros that is not marked as a zombie yet. */
+static bool is_exiting(const struct pl_track *t, const struct pl_values *v)
+{
+	uint64_t anon = 1;
+	uint64_t rss = 0;
+
+	(void)pl_values_get(v, PL_M_ANON, &anon);
+	(void)pl_values_get(v, PL_M_RSS, &rss);
+	return anon == 0 && rss == 0 && t->u_bytes > 0;
+}
+
+static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_tracked tracked,
+                                         const struct pl_settings *settings)
+{
+	struct pl_judge_input in = {
+		.history = &t->history,
+		.series = tracked_series[tracked],
+		.settings = settings,
+	};
+
+	if (tracked == PL_TRACKED_U || tracked == PL_TRACKED_SHMEM) {
+		in.limit = t->limit_bytes;
+		in.used = t->used_bytes;
+	} else if (tracked == PL_TRACKED_FDS) {
+		in.limit = t->fd_limit;
+		in.used = t->fds;
+	}
+	return in;
+}
+
+static void find_worst(struct pl_track *t)
+{
+	uint8_t worst = PL_TRACKED_U;
+
+	for (uint8_t i = 1; i < PL_TRACKED_COUNT; i++)
+		if (t->judged[i].verdict > t->judged[worst].verdict &&
+		    t->judged[i].verdict >= PL_VERDICT_GROWING)
+			worst = i;
+	t->worst = worst;
+	t->verdict = t->judged[worst].verdict;
+	t->changed =
+		t->verdict != t->reported_verdict || t->judged[worst].confirmed != t->reported_confirmed;
+}
+
+static void judge_all(struct pl_track *t, const struct pl_settings *settings)
+{
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++) {
+		const struct pl_judge_input in = judge_input(t, (enum pl_tracked)i, settings);
+		struct pl_evidence evidence;
+		pl_judge_evidence(&in, &evidence);
+		(void)pl_judge_step(&t->judged[i], &in, &evidence);
+	}
+	find_worst(t);
+}
+
+/* A limit is near only when a good part of it is used. */
+static void judge_urgency(struct pl_track *t, const struct pl_settings *settings)
+{
+	if (t->history.age_at_origin_s + t->history.clock_s < settings->settle_s)
+		return;
+	for (unsigned i = 0; i <= PL_TRACKED_SHMEM; i++) {
+		const struct pl_judge_input in = judge_input(t, (enum pl_tracked)i, settings);
+		struct pl_evidence evidence;
+		if (t->judged[i].alarmed || in.used < 0.3 * in.limit)
+			continue;
+		if (!pl_judge_urgent(&in, &evidence))
+			continue;
+		(void)pl_judge_step(&t->judged[i], &in, &evidence);
+		find_worst(t);
+	}
+}
+
+/* A fraction of 1 that differs from process to process and stays the same for each. */
+static double phase_of(struct pl_ident ident)
+{
+	const uint64_t mix =
+		(ident.start_ticks ^ (uint64_t)(uint32_t)ident.pid << 32) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (double)(mix >> 40) / (double)(1 << 24);
+}
+
+void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
+                  const struct pl_settings *settings)
+{
+	struct pl_history_input in;
+	unsigned closed;
+
+	if (is_exiting(t, &sample->values))
+		return;
+	derive(t, sample, &in);
+	if (!t->history.started)
+		t->history.age_at_origin_s = fmax(0, sample->age_s) * t->time_scale;
+	pl_history_add(&t->history, sample->time.mono_s, t->time_scale, &in, &closed);
+	t->now = sample->time;
+	t->sample_count++;
+	if (closed == 0)
+		return;
+	if (t->limit_bytes > 0)
+		judge_urgency(t, settings);
+	if (closed & (1U << PL_LEVEL_30MIN))
+		t->judge_due_s = t->history.clock_s + phase_of(t->ident) * JUDGE_SPREAD_S;
+	if (t->judge_due_s < 0 || t->history.clock_s < t->judge_due_s)
+		return;
+	t->judge_due_s = -1;
+	judge_all(t, settings);
+}

@@ -1,0 +1,95 @@
+/*
+ * One process followed over time: history, the ladder of each series, and what to tell of it.
+ *
+ * Knows how a sample becomes series, when to judge, and how real time and scaled time relate.
+ * Refuses to know where samples come from. Plain visible structs, so that state can be saved.
+ * Pure but for its own struct: no I/O, no clock, no allocation.
+ */
+#ifndef PL_TRACK_TRACK_H
+#define PL_TRACK_TRACK_H
+
+#include "base/values.h"
+#include "config/settings.h"
+#include "emit/emit.h"
+#include "explain/explain.h"
+#include "history/history.h"
+#include "judge/judge.h"
+
+/* The series that can leak, in the order of preference as the metric of a report. */
+enum pl_tracked {
+	PL_TRACKED_U,
+	PL_TRACKED_SHMEM,
+	PL_TRACKED_UNTOUCHED,
+	PL_TRACKED_CONNECTIONS,
+	PL_TRACKED_THREADS,
+	PL_TRACKED_FDS,
+	PL_TRACKED_COUNT
+};
+
+/* Where U is taken from; fixed by the first samples, for the two are not comparable. */
+enum pl_u_source { PL_U_NONE, PL_U_ANON, PL_U_RSS };
+
+/* The value of a counter at the sample before. */
+struct pl_counter {
+	bool known;
+	uint64_t value;
+};
+
+enum { PL_COUNTER_CPU, PL_COUNTER_FAULTS, PL_COUNTER_READ, PL_COUNTER_COUNT };
+
+struct pl_track {
+	struct pl_ident ident;
+	double time_scale;
+	struct pl_time now; /* of the last sample */
+	uint64_t sample_count;
+	uint8_t u_source;        /* enum pl_u_source */
+	double judge_due_s;      /* track time; below 0: none is due */
+	uint64_t lazyfree_bytes; /* the last one known: a rollup is rarer than a pulse */
+	double lazyfree_s;       /* its track time; below 0: never */
+	struct pl_counter counters[PL_COUNTER_COUNT];
+	double u_bytes;     /* now */
+	double limit_bytes; /* 0: none is known */
+	double used_bytes;  /* what counts against it: anonymous and shared */
+	double fds;
+	double fd_limit;
+	struct pl_judge_state judged[PL_TRACKED_COUNT];
+	uint8_t verdict; /* the worst of them: enum pl_verdict */
+	uint8_t worst;   /* enum pl_tracked: which one that is */
+	uint8_t reported_verdict;
+	bool reported_confirmed;
+	bool alarm_told;     /* an alarm was reported and is not over */
+	bool changed;        /* pl_track_report() has something to say */
+	double told_u_bytes; /* what the family has summed for this process */
+	struct pl_history history;
+};
+
+_Static_assert(sizeof(struct pl_track) <= 16384, "a followed process costs at most 16 KiB");
+
+/* `time_scale` multiplies the time axis (TimeScale); 1 is real time. */
+void pl_track_init(struct pl_track *track, struct pl_ident ident, double time_scale);
+
+/*
+ * Takes a sample of this process into account. Costs well under a microsecond, but when a block of
+ * half an hour closed or a limit may be near, when it judges.
+ */
+void pl_track_add(struct pl_track *track, const struct pl_sample *sample,
+                  const struct pl_settings *settings);
+
+/* The numbers that become series: rate, interval, leaked, detection floor... in real units. */
+void pl_track_findings(const struct pl_track *track, struct pl_findings *out);
+
+/*
+ * When the verdict changed since the last call: fills *out (kind PROCESS) and returns true.
+ * `match` and `comm` are borrowed by *out.
+ */
+bool pl_track_report(struct pl_track *track, const struct pl_settings *settings, const char *match,
+                     const char *comm, struct pl_report *out);
+
+/* The report as it stands, changed or not; alarm and recovered are false. */
+void pl_track_describe(const struct pl_track *track, const struct pl_settings *settings,
+                       const char *match, const char *comm, struct pl_report *out);
+
+/* The series behind a tracked one. */
+enum pl_series pl_track_series(enum pl_tracked tracked);
+
+#endif
