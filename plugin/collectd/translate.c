@@ -39,6 +39,7 @@ static bool check_shape(const struct translation *t, int scope, const oconfig_it
 	const char *match = scope >= 0 ? t->config->matches[scope].given_name : "";
 	const char *open = scope >= 0 ? "match \"" : "";
 	const char *close = scope >= 0 ? "\": " : "";
+	bool dropped;
 
 	if (item->children_num > 0 && !may_be_block) {
 		pl_config_fault(t->faults, place_of(t, item),
@@ -49,19 +50,33 @@ static bool check_shape(const struct translation *t, int scope, const oconfig_it
 	}
 	if (item->values_num == count)
 		return true;
-	pl_config_fault(t->faults, place_of(t, item), "%s%s%s%s takes %d value%s, not %d", open, match,
-	                close, item->key, count, count == 1 ? "" : "s", item->values_num);
+	dropped = pl_config_give_up(t->config, scope, item->key);
+	pl_config_fault(t->faults, place_of(t, item), "%s%s%s%s takes %d value%s, not %d%s", open,
+	                match, close, item->key, count, count == 1 ? "" : "s", item->values_num,
+	                dropped ? "; the match is left out" : "");
 	return false;
+}
+
+/* Without quotes, "10 min" and "2.5M" arrive as a number and a word. */
+static bool is_split_quantity(const oconfig_item_t *item)
+{
+	return item->values_num == 2 && item->children_num == 0 &&
+	       item->values[0].type == OCONFIG_TYPE_NUMBER &&
+	       item->values[1].type == OCONFIG_TYPE_STRING;
 }
 
 static void set_key(const struct translation *t, int scope, const oconfig_item_t *item)
 {
 	char value[VALUE_SIZE];
 
-	if (!check_shape(t, scope, item, 1, false)) {
-		pl_config_give_up(t->config, scope, item->key);
+	if (is_split_quantity(item)) {
+		snprintf(value, sizeof(value), "%.15g %.100s", item->values[0].value.number,
+		         item->values[1].value.string);
+		pl_config_set(t->config, scope, item->key, value, place_of(t, item), t->faults);
 		return;
 	}
+	if (!check_shape(t, scope, item, 1, false))
+		return;
 	print_value(&item->values[0], value, sizeof(value));
 	pl_config_set(t->config, scope, item->key, value, place_of(t, item), t->faults);
 }

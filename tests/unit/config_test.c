@@ -408,8 +408,10 @@ static const struct {
 	unsigned match_count;
 } bad_files[] = {
 	{ "[process a]\nuser\n", 0, ":2: \"user\" is not KEY = VALUE", 1 },
-	{ "[process a]\nuser = x\0y\n[process b]\n", 34, ":2: the line holds a NUL byte", 1 },
-	{ "[process a]\nuser = x\x02\n", 0, ":2: the line holds a control character", 0 },
+	{ "[process a]\nuser = x\0y\n[process b]\n", 34,
+	  ":2: the line holds a NUL byte; the match is left out", 1 },
+	{ "[process a]\nuser = x\x02\n", 0,
+	  ":2: the line holds a control character; the match is left out", 0 },
 	{ "[process a\nuser = 0\n[process b]\n", 0, ":1: \"[process a\" lacks its ']'", 1 },
 	{ "[proces a]\nuser = 0\nrubbish\n", 0,
 	  ":1: unknown section [proces a]; there are [global] and [process NAME]", 0 },
@@ -453,7 +455,8 @@ static void test_long_lines(void)
 	snprintf(text, sizeof(text), "#%0*d\n[process a]\nuser = 0\ncommand line = %0*d\n[process b]\n",
 	         2000, 0, 300, 0);
 	read_string(&b, text);
-	is_str(last_fault, ":4: the line is longer than 198 bytes", "one that is too long is told");
+	is_str(last_fault, ":4: the line is longer than 198 bytes; the match is left out",
+	       "one that is too long is told");
 	finish(&b);
 	is_num(b.faults.count, 1, "once");
 	is_num(b.config->match_count, 1, "the match that lost its condition is left out");

@@ -531,14 +531,15 @@ int pl_config_set(struct pl_config *config, int scope, const char *key, const ch
 	return index < 0 ? index : 0;
 }
 
-void pl_config_give_up(struct pl_config *config, int scope, const char *key)
+bool pl_config_give_up(struct pl_config *config, int scope, const char *key)
 {
 	const int row = pl_option_find(key);
 
-	if (scope < 0 || (size_t)scope >= config->match_count || row < 0)
-		return;
-	if (pl_option_is_condition(&pl_options[row]))
-		config->matches[scope].useless = true;
+	if (scope < 0 || (size_t)scope >= config->match_count || row < 0 ||
+	    !pl_option_is_condition(&pl_options[row]))
+		return false;
+	config->matches[scope].useless = true;
+	return true;
 }
 
 /* Hands down what the match does not say itself. */

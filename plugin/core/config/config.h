@@ -66,9 +66,9 @@ int pl_config_set(struct pl_config *config, int scope, const char *key, const ch
 
 /*
  * A key of the scope could not even be read as one value, and the host has said so: if it is a
- * condition, pl_config_finish() drops the match, as for a wrong one.
+ * condition, pl_config_finish() drops the match, as for a wrong one. Returns whether it will.
  */
-void pl_config_give_up(struct pl_config *config, int scope, const char *key);
+bool pl_config_give_up(struct pl_config *config, int scope, const char *key);
 
 /*
  * To be called once after the last key: hands global detector settings and switches down to the

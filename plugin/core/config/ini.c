@@ -117,30 +117,34 @@ static int parse_section(struct reader *reader, char *start)
 }
 
 /* What an unreadable line costs: all of a section if it is the heading, else its key. */
-static void give_up_line(struct reader *reader, char *start)
+static void give_up_line(struct reader *reader, char *start, const char *reason)
 {
+	bool dropped;
+
 	if (*start == '[')
 		reader->scope = SCOPE_SKIP;
 	start[strcspn(start, "=:")] = '\0';
-	pl_config_give_up(reader->config, reader->scope, start);
+	dropped = pl_config_give_up(reader->config, reader->scope, start);
+	pl_config_fault(reader->faults, reader->where, "%s%s", reason,
+	                dropped ? "; the match is left out" : "");
 }
 
 /* Returns true when the line is one of "key = value" that libinih may see. */
 static bool check_line(struct reader *reader, const struct line *line, char *start, size_t room)
 {
-	struct pl_config_faults *faults = reader->faults;
+	char reason[64];
 
 	if (line->has_nul || line->has_control) {
-		pl_config_fault(faults, reader->where, "the line holds a %s",
-		                line->has_nul ? "NUL byte" : "control character");
-		give_up_line(reader, start);
+		give_up_line(reader, start,
+		             line->has_nul ? "the line holds a NUL byte"
+		                           : "the line holds a control character");
 		return false;
 	}
 	if (*start == '#' || *start == ';' || *start == '\0')
 		return false;
 	if (line->too_long || line->len >= room) {
-		pl_config_fault(faults, reader->where, "the line is longer than %zu bytes", room - 1);
-		give_up_line(reader, start);
+		snprintf(reason, sizeof(reason), "the line is longer than %zu bytes", room - 1);
+		give_up_line(reader, start, reason);
 		return false;
 	}
 	if (*start == '[') {
@@ -150,7 +154,7 @@ static bool check_line(struct reader *reader, const struct line *line, char *sta
 	if (reader->scope == SCOPE_SKIP)
 		return false;
 	if (!strpbrk(start, "=:")) {
-		pl_config_fault(faults, reader->where, "\"%.100s\" is not KEY = VALUE", start);
+		pl_config_fault(reader->faults, reader->where, "\"%.100s\" is not KEY = VALUE", start);
 		return false;
 	}
 	return true;
