@@ -10,6 +10,7 @@
 #define PL_EXIT_ALARM 1
 #define PL_EXIT_USAGE 2
 
+int pl_cli_watch(int argc, char **argv);
 int pl_cli_record(int argc, char **argv);
 int pl_cli_replay(int argc, char **argv);
 

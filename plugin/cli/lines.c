@@ -88,7 +88,8 @@ int pl_lines_report(FILE *out, const struct pl_report *r)
 	yajl_gen_map_open(gen);
 	add_number(gen, "time", r->time_s);
 	add_number(gen, "pid", r->subject.pid);
-	add_number(gen, "start_time", (double)r->subject.start_ticks / 100);
+	add_number(gen, "start_time",
+	           r->subject.start_s > 0 ? r->subject.start_s : (double)r->subject.start_ticks / 100);
 	add_text(gen, "verdict", pl_verdict_name(r->verdict));
 	add_text(gen, "previous", pl_verdict_name(r->previous));
 	add_bool(gen, "alarm", r->alarm);
@@ -104,6 +105,45 @@ int pl_lines_report(FILE *out, const struct pl_report *r)
 	add_text(gen, "where", r->where);
 	add_number(gen, "seconds_to_limit", r->seconds_to_limit >= 0 ? r->seconds_to_limit : NAN);
 	add_text(gen, "message", r->message);
+	return finish(out, gen);
+}
+
+/* Every metric that was read, by the name of its column in a trace, then what was found. */
+int pl_lines_reading(FILE *out, const struct pl_reading *r)
+{
+	static const char *const findings[PL_FINDING_COUNT] = {
+		[PL_FINDING_VERDICT] = NULL, /* as a word */
+		[PL_FINDING_RATE] = "rate_bytes_per_hour",
+		[PL_FINDING_RATE_LOW] = "rate_low",
+		[PL_FINDING_RATE_HIGH] = "rate_high",
+		[PL_FINDING_LEAKED] = "leaked_bytes",
+		[PL_FINDING_DETECTION_FLOOR] = "detection_floor_bytes_per_hour",
+		[PL_FINDING_LIMIT_SECONDS] = "seconds_to_limit",
+	};
+	yajl_gen gen = yajl_gen_alloc(NULL);
+	double finding;
+
+	if (!gen)
+		return -ENOMEM;
+	yajl_gen_map_open(gen);
+	add_bool(gen, "reading", true);
+	add_number(gen, "time", r->time.wall_s);
+	add_number(gen, "pid", r->subject.pid);
+	add_number(gen, "start_time", r->subject.start_s);
+	add_text(gen, "name", r->subject.comm);
+	if (pl_findings_get(&r->findings, PL_FINDING_VERDICT, &finding))
+		add_text(gen, "verdict", pl_verdict_name((enum pl_verdict)(int)finding));
+	for (size_t m = 0; m < PL_METRIC_COUNT; m++) {
+		const struct pl_metric_info *info = pl_metric_info((enum pl_metric)m);
+		uint64_t value;
+
+		if (pl_values_get(&r->values, (enum pl_metric)m, &value))
+			add_number(gen, info->column,
+			           (double)value / (info->unit == PL_UNIT_MICROSECONDS ? 1e6 : 1));
+	}
+	for (size_t f = 0; f < PL_FINDING_COUNT; f++)
+		if (findings[f] && pl_findings_get(&r->findings, (enum pl_finding)f, &finding))
+			add_number(gen, findings[f], finding);
 	return finish(out, gen);
 }
 

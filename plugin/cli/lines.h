@@ -20,8 +20,9 @@ struct pl_summary {
 	const char *where;
 };
 
-/* Both return 0, or -EIO when writing failed, -ENOMEM. */
+/* All return 0, or -EIO when writing failed, -ENOMEM. */
 int pl_lines_report(FILE *out, const struct pl_report *report);
+int pl_lines_reading(FILE *out, const struct pl_reading *reading);
 int pl_lines_summary(FILE *out, const struct pl_summary *summary);
 
 #endif

@@ -15,6 +15,7 @@ struct subcommand {
 
 /* One row a subcommand; the last one ends the table. */
 static const struct subcommand subcommands[] = {
+	{ "watch", pl_cli_watch, "look at processes right now" },
 	{ "record", pl_cli_record, "write a trace of processes as CSV" },
 	{ "replay", pl_cli_replay, "run the detector over recorded traces" },
 	{ NULL, NULL, NULL },

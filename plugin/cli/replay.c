@@ -12,7 +12,7 @@
 static const char usage[] =
 	"usage: procleak replay [OPTION]... TRACE...\n"
 	"Run the detector over traces (CSV, as `procleak record` writes; - is standard input) and "
-    "print\n"
+	"print\n"
 	"a JSON line per change of verdict, then a summary per trace.\n\n"
 	"  --config FILE       settings, as for Netdata; [process NAME] applies to NAME.csv\n"
 	"  --time-scale N      make every duration of the detector N times shorter\n"

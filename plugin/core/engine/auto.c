@@ -65,6 +65,7 @@ int pl_engine_auto_group(struct pl_engine *engine, const char *unit, const char 
 	memcpy(engine->groups[at].name, name, sizeof(name));
 	engine->groups[at].settings = &engine->config->settings;
 	engine->groups[at].collect = &engine->config->collect;
+	pl_family_init(&engine->groups[at].family, engine->config->time_scale);
 	return (int)at;
 }
 

@@ -28,6 +28,7 @@ void pl_engine_drop(struct pl_engine *engine, uint32_t index)
 {
 	struct pl_process *process = engine->processes[index];
 
+	pl_engine_end_track(engine, process);
 	for (uint16_t i = 0; i < process->group_count; i++) {
 		struct pl_group *group = &engine->groups[process->groups[i]];
 
@@ -72,7 +73,7 @@ static uint32_t add_process(struct pl_engine *engine)
 	if (engine->process_count == engine->process_capacity && !grow_processes(engine))
 		return PL_ROSTER_NONE;
 	index = (uint32_t)engine->process_count;
-	engine->processes[index] = malloc(sizeof(struct pl_process));
+	engine->processes[index] = calloc(1, sizeof(struct pl_process));
 	if (!engine->processes[index])
 		return PL_ROSTER_NONE;
 	engine->process_count++;
@@ -91,16 +92,21 @@ static double age_of(struct pl_engine *engine, uint64_t start_ticks)
 	return age_s > 0 ? age_s : 0;
 }
 
-static void begin_process(struct pl_engine *engine, struct pl_process *process,
+static bool begin_process(struct pl_engine *engine, struct pl_process *process,
                           const struct pl_roster_entry *entry)
 {
-	memset(process, 0, sizeof(*process));
-	process->used = true;
+	*process = (struct pl_process){ .track = process->track };
 	process->ident = (struct pl_ident){ entry->pid, entry->start_ticks };
 	process->first_s = engine->now.mono_s;
 	process->first_tick = engine->tick;
 	process->first_age_s = age_of(engine, entry->start_ticks);
 	process->limits_s = -1;
+	process->used = pl_engine_begin_track(engine, process) == 0;
+	if (process->used)
+		return true;
+	process->next_free = engine->free_process;
+	engine->free_process = (uint32_t)entry->process;
+	return false;
 }
 
 static void join_groups(struct pl_engine *engine, struct pl_process *process,
@@ -141,7 +147,10 @@ static void settle_memberships(struct pl_engine *engine, struct pl_roster_entry 
 		if (index == PL_ROSTER_NONE)
 			return;
 		entry->process = index;
-		begin_process(engine, engine->processes[index], entry);
+		if (!begin_process(engine, engine->processes[index], entry)) {
+			entry->process = PL_ROSTER_NONE;
+			return;
+		}
 	}
 	process = engine->processes[entry->process];
 	if (process->group_count != count ||

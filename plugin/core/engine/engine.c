@@ -44,6 +44,7 @@ static int make_groups(struct pl_engine *engine)
 		group->match = match;
 		group->settings = &match->settings;
 		group->collect = &match->collect;
+		pl_family_init(&group->family, engine->config->time_scale);
 	}
 	engine->group_count = count;
 	return 0;
@@ -51,8 +52,10 @@ static int make_groups(struct pl_engine *engine)
 
 static void free_parts(struct pl_engine *engine)
 {
-	for (size_t i = 0; i < engine->process_count; i++)
+	for (size_t i = 0; i < engine->process_count; i++) {
+		free(engine->processes[i]->track);
 		free(engine->processes[i]);
+	}
 	free(engine->processes);
 	free(engine->groups);
 	pl_roster_free(&engine->roster);
@@ -148,6 +151,7 @@ void pl_engine_finish(struct pl_engine *engine)
 	const uint64_t begin_us = thread_cpu_us();
 
 	collect(engine);
+	pl_engine_judge(engine);
 	pl_engine_publish(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }

@@ -7,6 +7,8 @@
 #include "engine/engine.h"
 #include "engine/group.h"
 #include "engine/worker.h"
+#include "track/family.h"
+#include "track/track.h"
 
 #define PL_GROUP_NAME_SIZE 128
 #define PL_AUTO_GROUPS_MAX 256 /* that Auto may make */
@@ -47,6 +49,7 @@ struct pl_process {
 	uint32_t stuck_count;
 
 	enum pl_verdict verdict;
+	struct pl_track *track; /* stays with the entry when it is reused */
 };
 
 /* A match of the configuration, or one that Auto made. */
@@ -63,6 +66,7 @@ struct pl_group {
 	struct pl_values counters;
 	bool auto_published; /* Auto: among the largest, or growing */
 	enum pl_verdict verdict;
+	struct pl_family family;
 
 	/* PidFile */
 	int32_t file_pid;
@@ -123,6 +127,15 @@ void pl_engine_pulse_all(struct pl_engine *engine);
 void pl_engine_post_deep(struct pl_engine *engine);
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job);
+
+/* judging.c: histories and verdicts. */
+/* Begins a process' history anew. Returns 0, or -1 when out of memory. */
+int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process);
+/* Tells its matches that this run of the program is over. */
+void pl_engine_end_track(struct pl_engine *engine, struct pl_process *process);
+void pl_engine_judge(struct pl_engine *engine);
+/* Unix time at which a process started; 0 when unknown. */
+double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks);
 
 /* publish.c: sums and readings. */
 void pl_engine_publish(struct pl_engine *engine);

@@ -32,13 +32,6 @@ static bool is_published(struct pl_group *group, struct pl_process *process, uin
 	return true;
 }
 
-static double start_time_s(const struct pl_engine *engine, uint64_t start_ticks)
-{
-	if (engine->host.boot_s == 0)
-		return 0;
-	return (double)engine->host.boot_s + (double)start_ticks / (double)engine->host.ticks_per_s;
-}
-
 static void emit_process(const struct pl_engine *engine, const struct pl_group *group,
                          const struct pl_process *process)
 {
@@ -48,7 +41,7 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 		             .comm = process->comm,
 		             .pid = process->ident.pid,
 		             .start_ticks = process->ident.start_ticks,
-		             .start_s = start_time_s(engine, process->ident.start_ticks) },
+		             .start_s = pl_engine_start_s(engine, process->ident.start_ticks) },
 		.time = engine->now,
 		.collect = group->collect,
 		.process_count = 1,
@@ -56,6 +49,7 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 		.values = process->sample.values,
 	};
 
+	pl_track_findings(process->track, &reading.findings);
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
 
@@ -87,6 +81,8 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 
 	pl_group_sum_end(sum, kind == PL_SUBJECT_MATCH ? &group->counters : &no_counters,
 	                 &reading.values);
+	if (kind == PL_SUBJECT_MATCH && sum->member_count > 0)
+		reading.findings = group->family.findings;
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
 

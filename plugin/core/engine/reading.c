@@ -83,6 +83,8 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 		forget_deep(process);
 	if (has_exec_changed(process, &stat)) {
 		/* another program in the same process: nothing of the old one holds */
+		pl_engine_end_track(engine, process);
+		(void)pl_engine_begin_track(engine, process);
 		memset(&process->sample, 0, sizeof(process->sample));
 		process->deep_known = false;
 		process->counted = false;

@@ -1,0 +1,101 @@
+#include "engine/internal.h"
+
+#include <stdlib.h>
+
+int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process)
+{
+	if (!process->track)
+		process->track = malloc(sizeof(*process->track));
+	if (!process->track)
+		return -1;
+	pl_track_init(process->track, process->ident, engine->config->time_scale);
+	return 0;
+}
+
+void pl_engine_end_track(struct pl_engine *engine, struct pl_process *process)
+{
+	if (process->track->sample_count == 0)
+		return;
+	for (uint16_t i = 0; i < process->group_count; i++) {
+		struct pl_group *group = &engine->groups[process->groups[i]];
+
+		pl_family_gone(&group->family, process->track, group->settings);
+	}
+}
+
+double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks)
+{
+	if (engine->host.boot_s == 0)
+		return 0;
+	return (double)engine->host.boot_s + (double)start_ticks / (double)engine->host.ticks_per_s;
+}
+
+static void tell(const struct pl_engine *engine, struct pl_report *report)
+{
+	if (!engine->emit.report)
+		return;
+	if (report->subject.pid > 0)
+		report->subject.start_s = pl_engine_start_s(engine, report->subject.start_ticks);
+	engine->emit.report(engine->emit.ctx, report);
+}
+
+/* What pl_track_report() marks as told; each match of a process has to be told by itself. */
+struct told {
+	uint8_t verdict;
+	bool confirmed;
+	bool alarm;
+	bool changed;
+};
+
+static struct told told_of(const struct pl_track *track)
+{
+	return (struct told){ track->reported_verdict, track->reported_confirmed, track->alarm_told,
+		                  track->changed };
+}
+
+static void restore_told(struct pl_track *track, struct told told)
+{
+	track->reported_verdict = told.verdict;
+	track->reported_confirmed = told.confirmed;
+	track->alarm_told = told.alarm;
+	track->changed = told.changed;
+}
+
+static void judge_process(struct pl_engine *engine, struct pl_process *process)
+{
+	/* one history a process: with different settings in two matches, the first one's hold */
+	pl_track_add(process->track, &process->sample, engine->groups[process->groups[0]].settings);
+	process->verdict = (enum pl_verdict)process->track->verdict;
+
+	const struct told before = told_of(process->track);
+
+	for (uint16_t i = 0; i < process->group_count; i++) {
+		struct pl_group *group = &engine->groups[process->groups[i]];
+		struct pl_report report;
+
+		restore_told(process->track, before);
+		if (pl_family_member(&group->family, process->track, group->settings, group->name,
+		                     process->comm, &report))
+			tell(engine, &report);
+	}
+}
+
+void pl_engine_judge(struct pl_engine *engine)
+{
+	for (size_t i = 0; i < engine->group_count; i++)
+		pl_family_begin(&engine->groups[i].family, engine->now);
+	for (size_t i = 0; i < engine->process_count; i++) {
+		struct pl_process *process = engine->processes[i];
+
+		if (process->used && process->alive && process->group_count > 0)
+			judge_process(engine, process);
+	}
+	for (size_t i = 0; i < engine->group_count; i++) {
+		struct pl_group *group = &engine->groups[i];
+		struct pl_report report;
+
+		if (pl_family_end(&group->family, group->settings, group->name, group->name, &report))
+			tell(engine, &report);
+		group->verdict = (enum pl_verdict)group->family.verdict;
+	}
+}
