@@ -11,13 +11,12 @@
 
 static const char usage[] =
 	"usage: procleak replay [OPTION]... TRACE...\n"
-	"Run the detector over traces (CSV, as `procleak record` writes; - is standard input) and "
-	"print\n"
-	"a JSON line per change of verdict, then a summary per trace.\n\n"
+	"Run the detector over traces (CSV as `procleak record` writes; - is standard input)\n"
+	"and print a JSON line per change of verdict, then a summary per trace.\n\n"
 	"  --config FILE       settings, as for Netdata; [process NAME] applies to NAME.csv\n"
 	"  --time-scale N      make every duration of the detector N times shorter\n"
 	"  --set KEY=VALUE     one setting, over those of the file; may be repeated\n"
-	"  --verbose           tell on standard error which gates held and failed at each change\n\n"
+	"  --verbose           tell on standard error which gates held or failed\n\n"
 	"Exit: 0 no alarm, 1 an alarm, 2 bad usage or input.\n";
 
 static void print_fault(void *ctx, const char *message)

@@ -162,14 +162,14 @@ static bool gate_saturation(struct view *v)
 	const double born_s = -v->input->history->age_at_origin_s;
 	const double strict = v->rigour.saturation;
 
-	if (!pl_judge_saturation(v->input, born_s, v->sigma, &s))
+	if (!pl_judge_saturation(v->input, born_s, &s))
 		return gate(v->e, PL_GATE_SATURATION, 0, 1);
 	const double need = pow(s.log, 1 - strict) * pow(s.line, strict);
 	if (gate(v->e, PL_GATE_SATURATION, s.ratio, need))
 		return true;
 	if (rate_before(v) > 0.5 * v->slope_per_s)
 		return false;
-	if (!pl_judge_saturation(v->input, v->e->begin_s, v->sigma, &s))
+	if (!pl_judge_saturation(v->input, v->e->begin_s, &s))
 		return false;
 	return gate(v->e, PL_GATE_SATURATION, s.ratio, pow(s.log, 1 - strict) * pow(s.line, strict));
 }

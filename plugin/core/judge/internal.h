@@ -33,7 +33,7 @@ struct pl_saturation {
 	double log;
 };
 
-bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, double noise,
+bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s,
                          struct pl_saturation *out);
 
 /* Share of `growth` in the window that load does not explain; 1 when no load is known. */

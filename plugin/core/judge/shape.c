@@ -15,28 +15,31 @@ static enum pl_level level_over(double span_s)
 	return (enum pl_level)level;
 }
 
-/* Least value within [from, to], or of the nearest point. */
-static double least_between(const struct pl_point *p, size_t n, double from_s, double to_s)
+/* Growth over [from, to] by the robust slope of the points in it; false with too few of them. */
+static bool growth_between(const struct pl_point *p, size_t n, double from_s, double to_s,
+                           double *out)
 {
-	double least = HUGE_VAL;
-	size_t nearest = 0;
+	size_t first = 0;
+	size_t end;
 
-	for (size_t i = 0; i < n; i++) {
-		if (p[i].t_s >= from_s && p[i].t_s <= to_s)
-			least = fmin(least, p[i].y);
-		const double middle_s = (from_s + to_s) / 2;
-		if (fabs(p[i].t_s - middle_s) < fabs(p[nearest].t_s - middle_s))
-			nearest = i;
-	}
-	return least < HUGE_VAL ? least : p[nearest].y;
+	while (first < n && p[first].t_s < from_s)
+		first++;
+	for (end = first; end < n && p[end].t_s <= to_s; end++)
+		;
+	if (end - first < 3)
+		return false;
+	*out = pl_trend_theil_sen(p + first, end - first) * (to_s - from_s);
+	return true;
 }
 
-bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, double noise,
+bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s,
                          struct pl_saturation *out)
 {
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 	size_t steps;
 	double last_step_s;
+	double early;
+	double late;
 	const double now_s = input->history->clock_s;
 	const double age_s = now_s - origin_s;
 	const double first_s = fmax(0, origin_s + age_s / 4); /* history begins at 0 */
@@ -44,28 +47,18 @@ bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, do
 	const size_t n =
 		pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
 
-	if (n < 8)
-		return false;
 	(void)pl_trend_destep(p, n, 3, 0.2, 8, &steps, &last_step_s);
-	/* Ages at which growth is read: a quarter of the age (or the first that is known), the
-	 * geometric mean, now. Minima over a twelfth of the stretch stand for each. */
+	/* From a quarter of the age (or the first that is known) to the geometric mean, to now. */
 	const double a0 = first_s - origin_s;
-	const double width_s = (age_s - a0) / 12;
 	const double am = sqrt(a0 * age_s);
-	const double middle = origin_s + am;
-	const double y0 = least_between(p, n, first_s, first_s + width_s);
-	const double ym = least_between(p, n, middle - width_s / 2, middle + width_s / 2);
-	const double y1 = least_between(p, n, now_s - width_s, now_s);
-	const double e0 = a0;
-	const double em = am - width_s / 2;
-	const double e1 = age_s - width_s;
-	if (!(e0 > 0 && em > e0 && e1 > em))
+	if (!(a0 > 0 && am > a0 && age_s > am))
 		return false;
-	out->line = (e1 - em) / (em - e0);
-	out->log = log(e1 / em) / log(em / e0);
-	const double early = ym - y0 - noise;
-	const double late = y1 - ym + noise;
-	out->ratio = early > 0 ? late / early : late > 2 * noise ? 99 : 0;
+	if (!growth_between(p, n, first_s, origin_s + am, &early) ||
+	    !growth_between(p, n, origin_s + am, now_s, &late))
+		return false;
+	out->line = (age_s - am) / (am - a0);
+	out->log = out->line * (a0 + am) / (am + age_s);
+	out->ratio = early > 0 ? fmin(late / early, 99) : late > 0 ? 99 : 0;
 	return true;
 }
 

@@ -22,14 +22,12 @@ static bool next_field(const char **at, const char *end, struct field *out, bool
 
 	if (p < end && *p == '"') {
 		out->text = ++p;
-		for (;; p++) {
-			p = memchr(p, '"', (size_t)(end - p));
-			if (!p)
-				return false;
-			if (p + 1 == end || p[1] != '"')
-				break;
-			p++;
-		}
+		p = memchr(p, '"', (size_t)(end - p));
+		/* A doubled quote stands for one; the field goes on. */
+		while (p && p + 1 < end && p[1] == '"')
+			p = memchr(p + 2, '"', (size_t)(end - p - 2));
+		if (!p)
+			return false;
 		out->len = (size_t)(p - out->text);
 		p++;
 		if (p < end && *p != ',')
