@@ -13,8 +13,8 @@ struct rigour {
 
 static const struct rigour rigours[] = {
 	{ 30 * PL_HOUR_S, 0.50, 0.70 },
-	{ 72 * PL_HOUR_S, 0.30, 0.55 },
-	{ HUGE_VAL, 0.15, 0.35 },
+	{ 80 * PL_HOUR_S, 0.30, 0.70 },
+	{ HUGE_VAL, 0.15, 0.40 },
 };
 
 static const struct {
@@ -159,7 +159,8 @@ static double rate_before(const struct view *v)
 static bool gate_saturation(struct view *v)
 {
 	struct pl_saturation s;
-	const double born_s = -v->input->history->age_at_origin_s;
+	const double born_s =
+		v->input->not_before_s > 0 ? v->input->not_before_s : -v->input->history->age_at_origin_s;
 	const double strict = v->rigour.saturation;
 
 	if (!pl_judge_saturation(v->input, born_s, &s))
@@ -292,6 +293,19 @@ static double window_floor(const struct view *v)
 	return fmax(growth / v->span_s, v->floor.per_s);
 }
 
+static size_t points_of(const struct pl_judge_input *input, const struct window *w,
+                        struct pl_point *p)
+{
+	const size_t n = pl_history_points(input->history, w->level, input->series, w->most, p);
+	size_t first = 0;
+
+	while (first < n && p[first].t_s < input->not_before_s)
+		first++;
+	for (size_t i = first; first > 0 && i < n; i++)
+		p[i - first] = p[i];
+	return n - first;
+}
+
 void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *out)
 {
 	struct pl_evidence best = { .reason = PL_REASON_LEARNING, .to_limit_s = -1 };
@@ -302,8 +316,7 @@ void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *o
 		struct pl_evidence e = { .to_limit_s = -1 };
 		struct view v = { .input = input, .e = &e };
 		v.floor = pl_judge_floor(input->series, input->settings);
-		v.n = pl_history_points(input->history, windows[i].level, input->series, windows[i].most,
-		                        v.p);
+		v.n = points_of(input, &windows[i], v.p);
 		if (v.n < windows[i].least)
 			continue;
 		examine(&v, &windows[i]);

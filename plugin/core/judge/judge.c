@@ -128,7 +128,8 @@ bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out
  * A leak that was fixed: over a stretch in which it would have added a good deal, it added little.
  * The stretch spans a day where one may be needed to tell a pause from an end.
  */
-static bool has_stopped(const struct pl_judge_state *s, const struct pl_judge_input *input)
+static bool has_stopped(const struct pl_judge_state *s, const struct pl_judge_input *input,
+                        double *quiet_from_s)
 {
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 	double minima[4];
@@ -152,6 +153,7 @@ static bool has_stopped(const struct pl_judge_state *s, const struct pl_judge_in
 		return false;
 	(void)pl_trend_minima(p + first, n - first, 4, minima);
 	const double span_s = p[n - 1].t_s - p[first].t_s;
+	*quiet_from_s = p[first].t_s;
 	return (minima[3] - minima[0]) * 4 / 3 < STOPPED_SHARE * rate * span_s;
 }
 
@@ -187,7 +189,9 @@ bool pl_judge_step(struct pl_judge_state *s, const struct pl_judge_input *input,
 	s->passes = e->leaking ? (uint8_t)(s->passes < UINT8_MAX ? s->passes + 1 : s->passes) : 0;
 	if (!s->alarmed && (e->urgent || s->passes >= CONFIRM_PASSES))
 		raise_alarm(s, input, e);
-	if (s->alarmed && !e->leaking && has_stopped(s, input)) {
+	double quiet_from_s;
+	if (s->alarmed && !e->leaking && has_stopped(s, input, &quiet_from_s)) {
+		s->quiet_from_s = quiet_from_s;
 		s->alarmed = s->confirmed = false;
 		s->last = *e;
 		s->last.reason = PL_REASON_STOPPED;

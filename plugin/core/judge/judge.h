@@ -79,8 +79,9 @@ struct pl_judge_input {
 	const struct pl_history *history;
 	enum pl_series series;
 	const struct pl_settings *settings;
-	double limit; /* in the unit of the series; 0: none is known */
-	double used;  /* what counts against it now */
+	double limit;        /* in the unit of the series; 0: none is known */
+	double used;         /* what counts against it now */
+	double not_before_s; /* track time: what was before is another story (a leak that stopped) */
 };
 
 /* Looks at every window that the history fills and gives the strongest evidence. */
@@ -88,6 +89,29 @@ void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *o
 
 /* Only urgency, cheap: whether a straight growth reaches the limit too soon to wait. */
 bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out);
+
+/*
+ * One run of a program, from its start to its end: what its growth says by itself. Runs that end
+ * before a window fills are judged together, by pl_judge_runs().
+ */
+struct pl_run {
+	double begin_s; /* on a clock of the caller's, scaled seconds */
+	double end_s;
+	double rate_per_s; /* after the first quarter of the run */
+	double grown;      /* likewise */
+	double level;      /* at the end of that quarter */
+	bool even;         /* no slower in its later part: not a warm-up */
+};
+
+/* Sums a run up. Returns false when it was too short to tell. begin_s and end_s are left to do. */
+bool pl_judge_run(const struct pl_judge_input *input, struct pl_run *out);
+
+/*
+ * Whether runs of one program (oldest first) all grew alike: the same leak in each. Fills rates,
+ * since_s (begin of the first run), growth and leaked (sum) in *out, on the clock of the runs.
+ */
+bool pl_judge_runs(const struct pl_run *runs, size_t n, const struct pl_settings *settings,
+                   struct pl_evidence *out);
 
 /* The ladder of one series. Zero-initialise. */
 struct pl_judge_state {
@@ -100,6 +124,7 @@ struct pl_judge_state {
 	double alarm_level;      /* the series at the alarm */
 	double alarm_leaked;     /* growth by then */
 	double alarm_span_s;     /* window that alarmed */
+	double quiet_from_s;     /* the last leak had stopped by then; 0: there was none */
 	struct pl_evidence last; /* evidence behind the verdict */
 };
 

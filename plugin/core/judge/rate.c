@@ -38,7 +38,7 @@ static size_t points_since(const struct pl_judge_input *input, double since_s, s
  */
 static double onset(const struct pl_judge_input *input, double window_begin_s, double slope_per_s)
 {
-	double since_s = 0;
+	double since_s = input->not_before_s;
 
 	for (int round = 0; round < 3; round++) {
 		struct pl_point p[PL_HISTORY_MAX_POINTS];

@@ -49,22 +49,110 @@ bool pl_family_member(struct pl_family *f, struct pl_track *track,
 void pl_family_gone(struct pl_family *f, const struct pl_track *track,
                     const struct pl_settings *settings)
 {
-	(void)f;
-	(void)track;
-	(void)settings;
+	const struct pl_judge_input in = {
+		.history = &track->history,
+		.series = PL_SERIES_U,
+		.settings = settings,
+	};
+	struct pl_run run;
+
+	if (!pl_judge_run(&in, &run))
+		return;
+	run.end_s = track->now.wall_s * f->time_scale;
+	run.begin_s = run.end_s - track->history.clock_s;
+	f->runs[f->run_total++ % PL_FAMILY_RUNS] = run;
+	f->runs_changed = true;
+}
+
+/* The runs of the newest days, oldest first; what a redeploy mended long ago is forgotten. */
+static size_t recent_runs(const struct pl_family *f, struct pl_run *out)
+{
+	const uint32_t kept = f->run_total < PL_FAMILY_RUNS ? f->run_total : PL_FAMILY_RUNS;
+
+	for (uint32_t i = 0; i < kept; i++)
+		out[i] = f->runs[(f->run_total - kept + i) % PL_FAMILY_RUNS];
+	return kept;
+}
+
+static void judge_runs(struct pl_family *f, const struct pl_settings *settings)
+{
+	struct pl_run runs[PL_FAMILY_RUNS];
+	const size_t n = recent_runs(f, runs);
+
+	f->runs_changed = false;
+	f->by_runs = pl_judge_runs(runs, n, settings, &f->runs_evidence);
+}
+
+/* What the runs say, in real units. */
+static void runs_findings(struct pl_family *f)
+{
+	const struct pl_evidence *e = &f->runs_evidence;
+	const double per_h = f->time_scale * 3600;
+
+	pl_findings_set(&f->findings, PL_FINDING_VERDICT, f->verdict);
+	pl_findings_set(&f->findings, PL_FINDING_RATE, e->rate_per_s * per_h);
+	pl_findings_set(&f->findings, PL_FINDING_RATE_LOW, e->rate_low * per_h);
+	pl_findings_set(&f->findings, PL_FINDING_RATE_HIGH, e->rate_high * per_h);
+	pl_findings_set(&f->findings, PL_FINDING_LEAKED, e->growth);
+}
+
+static void describe_runs(const struct pl_family *f, const char *match, const char *comm,
+                          struct pl_report *out)
+{
+	const struct pl_evidence *e = &f->runs_evidence;
+	const double per_h = f->time_scale * 3600;
+	const uint32_t kept = f->run_total < PL_FAMILY_RUNS ? f->run_total : PL_FAMILY_RUNS;
+
+	*out = (struct pl_report){
+		.subject = { .kind = PL_SUBJECT_MATCH, .match = match, .comm = comm },
+		.time_s = f->now.wall_s,
+		.verdict = f->by_runs ? PL_VERDICT_LEAKING : (enum pl_verdict)f->verdict,
+		.previous = (enum pl_verdict)f->told_verdict,
+		.reason = pl_reason_name(f->by_runs ? PL_REASON_RUNS : PL_REASON_STOPPED),
+		.metric = pl_explain_metric(PL_SERIES_U),
+		.rate_bytes_per_hour = e->rate_per_s * per_h,
+		.rate_low = e->rate_low * per_h,
+		.rate_high = e->rate_high * per_h,
+		.since_s = e->since_s / f->time_scale,
+		.where = "anon",
+		.seconds_to_limit = -1,
+		.recovered = !f->by_runs,
+	};
+	const struct pl_explain_subject words = {
+		.name = match,
+		.series = PL_SERIES_U,
+		.verdict = out->verdict,
+		.reason = PL_REASON_RUNS,
+		.rate_per_h = out->rate_bytes_per_hour,
+		.rate_low = out->rate_low,
+		.rate_high = out->rate_high,
+		.growing_for_s = out->time_s - out->since_s,
+		.seconds_to_limit = -1,
+		.recovered = out->recovered,
+		.runs = kept,
+	};
+	pl_explain_message(&words, out->message, sizeof out->message);
 }
 
 bool pl_family_end(struct pl_family *f, const struct pl_settings *settings, const char *match,
                    const char *comm, struct pl_report *out)
 {
-	(void)settings;
-	(void)match;
-	(void)comm;
-	(void)out;
+	if (f->runs_changed)
+		judge_runs(f, settings);
 	if (f->member_count == 0)
 		return false;
 	f->verdict = f->tick_verdict;
 	f->worst = f->tick_worst;
 	f->findings = f->tick_findings;
-	return false;
+	if (f->by_runs && f->verdict < PL_VERDICT_LEAKING) {
+		f->verdict = PL_VERDICT_LEAKING;
+		runs_findings(f);
+	}
+	const uint8_t told = f->by_runs ? PL_VERDICT_LEAKING : PL_VERDICT_LEARNING;
+	if (told == f->told_verdict)
+		return false;
+	describe_runs(f, match, comm, out);
+	out->alarm = f->by_runs && may_alarm(f, settings, PL_VERDICT_LEAKING, f->now.wall_s);
+	f->told_verdict = told;
+	return true;
 }

@@ -12,16 +12,6 @@
 
 #define PL_FAMILY_RUNS 16
 
-/* A run that ended; rates in units of real hours. */
-struct pl_run {
-	double end_wall_s;
-	double lasted_s; /* followed for so long, scaled */
-	double rate_per_h;
-	double grown_bytes;
-	bool straight; /* grew evenly until its end */
-	bool alarmed;  /* was leaking when it ended */
-};
-
 struct pl_family {
 	double time_scale;
 	struct pl_time now;
@@ -35,13 +25,15 @@ struct pl_family {
 	uint8_t tick_verdict;
 	struct pl_ident tick_worst;
 	struct pl_findings tick_findings;
-	/* Past runs, the newest at (run_total - 1) % PL_FAMILY_RUNS */
-	uint32_t run_total;
+	/* Past runs that were long enough to tell, on the wall clock times time_scale */
+	uint32_t run_total; /* the newest is at (run_total - 1) % PL_FAMILY_RUNS */
+	bool runs_changed;
 	struct pl_run runs[PL_FAMILY_RUNS];
+	struct pl_evidence runs_evidence; /* when by_runs */
 	/* Alarms told */
 	uint8_t alarm_verdict; /* rung of the last alarm; LEARNING: none stands */
 	double alarm_wall_s;
-	bool runs_told;
+	uint8_t told_verdict; /* of the match as a whole, by its runs */
 };
 
 void pl_family_init(struct pl_family *family, double time_scale);

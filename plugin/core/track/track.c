@@ -183,6 +183,7 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 		.history = &t->history,
 		.series = tracked_series[tracked],
 		.settings = settings,
+		.not_before_s = t->judged[tracked].quiet_from_s,
 	};
 
 	if (tracked == PL_TRACKED_U || tracked == PL_TRACKED_SHMEM) {
