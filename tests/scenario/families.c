@@ -372,7 +372,7 @@ static void leak_accelerating(struct scene *s, struct rng *r)
 
 static void leak_decelerating(struct scene *s, struct rng *r)
 {
-	leak_curved(s, r, rng_range(r, 0.72, 0.88));
+	leak_curved(s, r, rng_range(r, 0.58, 0.88));
 }
 
 static void leak_thp(struct scene *s, struct rng *r)
@@ -659,7 +659,7 @@ static void leak_behind_shrinking(struct scene *s, struct rng *r)
 static void fine_flat(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
-	p->noise_bytes = p->base_bytes * rng_log_range(r, 0.0005, 0.08);
+	p->noise_bytes = p->base_bytes * rng_log_range(r, 0.0005, 0.25);
 }
 
 static void fine_quantised(struct scene *s, struct rng *r)
@@ -675,7 +675,7 @@ static void fine_ar99(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
 	p->noise_rho = rng_range(r, 0.985, 0.995);
-	p->noise_bytes = p->base_bytes * rng_range(r, 0.01, 0.12);
+	p->noise_bytes = p->base_bytes * rng_log_range(r, 0.01, 0.25);
 }
 
 static void fine_walk(struct scene *s, struct rng *r)
@@ -727,13 +727,24 @@ static void fine_lru(struct scene *s, struct rng *r)
 	p->cache_bytes_per_request = p->cache_cap_bytes / pow(requests, p->cache_exponent);
 }
 
+/* Misses grow rarer as it fills: hours to days until it is full. */
+static void fine_cache_days(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 3, 21);
+	set_birth(s, r, true);
+	p->warm_bytes = p->base_bytes * rng_range(r, 0.2, 4);
+	p->warm_tau_s = rng_log_range(r, 4, 14) * HOUR;
+	p->warm_linear = false;
+}
+
 static void fine_key_cache(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
 	set_days(s, r, 5, 28);
 	set_birth(s, r, true);
 	p->cache_cap_bytes = p->base_bytes * rng_range(r, 0.2, 2);
-	p->cache_exponent = rng_range(r, 0.2, 0.45);
+	p->cache_exponent = rng_range(r, 0.15, 0.38);
 	const double requests = p->load.mean_per_s * s->duration_s * rng_range(r, 0.2, 1.2);
 	p->cache_bytes_per_request = p->cache_cap_bytes / pow(requests, p->cache_exponent);
 }
@@ -772,7 +783,7 @@ static void fine_gc_diurnal(struct scene *s, struct rng *r)
 static void fine_diurnal(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
-	set_days(s, r, 1.5, 21);
+	set_days(s, r, 0.6, 16);
 	p->load.day_share = rng_range(r, 0.4, 0.9);
 	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.1, 2) / p->load.mean_per_s;
 }
@@ -780,7 +791,7 @@ static void fine_diurnal(struct scene *s, struct rng *r)
 static void fine_weekly(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
-	set_days(s, r, 8, 30);
+	set_days(s, r, 3, 30);
 	p->load.day_share = rng_range(r, 0.2, 0.8);
 	p->load.weekend_share = rng_range(r, 0.1, 0.6);
 	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.1, 1.5) / p->load.mean_per_s;
@@ -1151,6 +1162,30 @@ static void fine_fd_waves(struct scene *s, struct rng *r)
 	s->columns = COLUMNS_ALL;
 }
 
+/* The allocator keeps the highest peak, and records are broken ever more seldom. */
+static void fine_diurnal_retained(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 2, 21);
+	p->load.day_share = rng_range(r, 0.3, 0.7);
+	p->load.noise_share = rng_range(r, 0.1, 0.25);
+	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.1, 0.5) / p->load.mean_per_s;
+	p->retain_share = rng_range(r, 0.7, 1);
+}
+
+/* Sized to fill what it has been given: near its limit, and going nowhere. */
+static void fine_near_limit(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	s->columns = COLUMNS_ALL;
+	set_days(s, r, 1, 10);
+	p->base_bytes = fmax(p->base_bytes, 100 * MIB);
+	p->noise_bytes = p->base_bytes * rng_log_range(r, 0.0005, 0.008);
+	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0, 0.02) / p->load.mean_per_s;
+	p->job_every_s = p->warm_bytes = p->load.burst_per_day = p->gc_headroom_bytes = 0;
+	s->limit_bytes = p->base_bytes * rng_range(r, 1.1, 1.3);
+}
+
 static void fine_burst_load(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
@@ -1245,6 +1280,9 @@ const struct family families[] = {
 	{ "fine-ring-buffer", "ring buffer filled once", true, fine_ring_buffer },
 	{ "fine-fd-waves", "descriptors that come and go", true, fine_fd_waves },
 	{ "fine-bursts", "bursts of load", true, fine_burst_load },
+	{ "fine-cache-days", "cache that fills for days", false, fine_cache_days },
+	{ "fine-diurnal-retained", "diurnal peaks retained", true, fine_diurnal_retained },
+	{ "fine-near-limit", "flat and near its limit", false, fine_near_limit },
 };
 
 const int family_count = sizeof families / sizeof families[0];
