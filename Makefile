@@ -25,7 +25,8 @@ CORE_SRC := $(sort $(wildcard plugin/core/*/*.c))
 CLI_SRC := $(sort $(wildcard plugin/cli/*.c))
 COLLECTD_SRC := $(sort $(wildcard plugin/collectd/*.c))
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
-CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
+# check-config reads <Plugin> blocks with the plugin's own translation
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/plugin/collectd/translate.o
 COLLECTD_OBJ := $(COLLECTD_SRC:%.c=$(BUILD)/obj/%.o)
 CORE_LIB := $(BUILD)/obj/libprocleak.a
 

@@ -18,6 +18,7 @@ static const struct subcommand subcommands[] = {
 	{ "watch", pl_cli_watch, "look at processes right now" },
 	{ "record", pl_cli_record, "write a trace of processes as CSV" },
 	{ "replay", pl_cli_replay, "run the detector over recorded traces" },
+	{ "check-config", pl_cli_check_config, "check a configuration of collectd or an INI file" },
 	{ NULL, NULL, NULL },
 };
 
