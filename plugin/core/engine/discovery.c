@@ -215,14 +215,15 @@ static void complain_of_memberships(struct pl_engine *engine, int32_t pid)
 	                (int)pid, PL_MEMBERSHIPS_MAX);
 }
 
-static void post_identify(struct pl_engine *engine, struct pl_roster_entry *entry, const char *comm,
-                          bool want_unit)
+static void post_identify(struct pl_engine *engine, struct pl_roster_entry *entry,
+                          const struct pl_stat *stat, bool want_unit)
 {
 	struct pl_job job = { .kind = PL_JOB_IDENTIFY,
 		                  .ident = { entry->pid, entry->start_ticks },
-		                  .want_unit = want_unit };
+		                  .want_unit = want_unit,
+		                  .ppid = stat->ppid };
 
-	memcpy(job.comm, comm, PL_COMM_SIZE);
+	memcpy(job.comm, stat->comm, PL_COMM_SIZE);
 	if (pl_worker_post(engine->worker, &job)) {
 		entry->flags |= PL_ENTRY_BUSY;
 		return;
@@ -254,7 +255,7 @@ static void evaluate(struct pl_engine *engine, struct pl_roster_entry *entry,
 	if (candidate.full)
 		complain_of_memberships(engine, entry->pid);
 	if (candidate.undecided)
-		post_identify(engine, entry, stat->comm, false);
+		post_identify(engine, entry, stat, false);
 	else if (candidate.count > 0 || !is_in_auto_group(engine, entry))
 		settle_memberships(engine, entry, stat->comm, candidate.groups, candidate.count);
 }
@@ -262,7 +263,7 @@ static void evaluate(struct pl_engine *engine, struct pl_roster_entry *entry,
 void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_roster_entry *entry = pl_roster_find(&engine->roster, job->ident.pid);
-	struct pl_stat stat;
+	const struct pl_stat stat = { .ppid = job->ppid };
 	struct candidate candidate = { .engine = engine, .entry = entry, .stat = &stat };
 	size_t next = 0;
 
@@ -271,7 +272,6 @@ void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job)
 	entry->flags &= (uint8_t)~PL_ENTRY_BUSY;
 	if (job->error < 0)
 		return;
-	stat.ppid = 0;
 	/* the worker's list is in order; PidFile and Children are decided here */
 	for (size_t i = 0; i < engine->config->match_count; i++) {
 		const struct pl_group *group = &engine->groups[i];
@@ -360,7 +360,7 @@ static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, boo
 	}
 	if (entry->process == PL_ROSTER_NONE && !(entry->flags & PL_ENTRY_BUSY) &&
 	    pl_engine_auto_wants(engine, entry, &stat))
-		post_identify(engine, entry, stat.comm, true);
+		post_identify(engine, entry, &stat, true);
 }
 
 /* Reads a match's pid file when it changed. Returns true when it names another process now. */

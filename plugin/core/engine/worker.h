@@ -29,6 +29,7 @@ struct pl_job {
 	uint32_t process; /* the engine's index; DEEP only */
 	unsigned want;    /* PL_DEEP_...; DEEP only */
 	bool want_unit;   /* IDENTIFY: for Auto, which unit it belongs to */
+	int32_t ppid;     /* IDENTIFY: handed back, for Children */
 	char comm[PL_COMM_SIZE];
 	double sockets_max_age_s;
 
