@@ -7,14 +7,17 @@ Everything lives in a directory of the test's own under build/, so that tests ru
 import atexit
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import private_collectd as private  # noqa: E402
 from private_collectd import BUILD, start, stop, wait_for  # noqa: E402,F401
 
+STOP_S = 2
 LIFE_S = 240  # no program outlives its test by more than this, even if the test is killed
 
 private.exit_on_signals()
@@ -136,49 +139,104 @@ def engine_ticks(directory, ini, warm_ticks, ticks, pause_ms, prefix=(), preload
     return {name: int(number) for name, number in figures.items()}, done.returncode, done.stderr
 
 
-# --- readings that owe nothing to procleak -----------------------------------------------------
+def check_series(daemon, match, wanted):
+    """Each row (series, what is wanted, tolerance): collectd wrote it, and it is right."""
+    end = time.monotonic() + private.PATIENCE_S
+    for series, want, tolerance in wanted:
+        index = 0
+        if isinstance(series, tuple):
+            series, index = series
+        got = daemon.settle(match, series, want, tolerance, index, end - time.monotonic())
+        is_near(got, want, tolerance, "%s: %s%s" % (match, series, "[%d]" % index if index else ""))
+
+
+def check_quiet(daemon):
+    """The log has nothing worse than information, and the daemon stops when told to."""
+    ok(not daemon.complaints(), "the log is free of warnings", "\n".join(daemon.complaints()))
+    took_s = daemon.stop()
+    ok(took_s is not None and took_s < STOP_S, "it stops within 2 s", took_s)
+
+
+# --- readings that owe nothing to procleak: awk, ls, ps, ss --------------------------------------
 
 def _run(*argv):
     return subprocess.run(argv, stdout=subprocess.PIPE, check=False, text=True,
                           errors="replace").stdout
 
 
-def rollup_bytes(pid, *keys):
-    """The sum of some fields of smaps_rollup, by awk."""
+def _sum_kib(pids, file, *keys):
     pattern = "|".join("^%s:" % key for key in keys)
-    text = _run("awk", "/%s/ { sum += $2 } END { print sum * 1024 }" % pattern,
-                "/proc/%d/smaps_rollup" % pid)
-    return float(text)
+    return int(_run("awk", "/%s/ { sum += $2 } END { printf \"%%d\", sum * 1024 }" % pattern,
+                    *("/proc/%d/%s" % (pid, file) for pid in pids)))
 
 
-def status_bytes(pid, key):
-    return float(_run("awk", "/^%s:/ { print $2 * 1024 }" % key, "/proc/%d/status" % pid))
+def rollup_bytes(pids, *keys):
+    """The sum of some fields of smaps_rollup over some processes."""
+    return _sum_kib(pids, "smaps_rollup", *keys)
 
 
-def fd_count(pid):
-    return len(_run("ls", "/proc/%d/fd" % pid).split())
+def status_bytes(pids, key):
+    return _sum_kib(pids, "status", key)
 
 
-def fd_targets(pid):
-    """The targets of a process' descriptors, as ls shows them."""
-    lines = _run("ls", "-l", "/proc/%d/fd" % pid).splitlines()
-    return [line.split(" -> ", 1)[1] for line in lines if " -> " in line]
+def children_of(pid):
+    return [int(word) for word in _run("ps", "-o", "pid=", "--ppid", str(pid)).split()]
 
 
-def thread_count(pid):
-    return len(_run("ps", "-T", "-o", "tid=", "-p", str(pid)).split())
+def fd_count(pids):
+    return sum(len(_run("ls", "/proc/%d/fd" % pid).split()) for pid in pids)
 
 
-def tcp_states(pid, prefix=()):
-    """How many TCP sockets of a process are in each state, by ss: {"ESTAB": 3, ...}."""
+def fd_kinds(pid):
+    """How many descriptors of each kind, by what ls shows: {"socket": 3, ...}."""
+    kinds = {"file": 0, "socket": 0, "pipe": 0, "event": 0, "memfd": 0, "other": 0}
+    for line in _run("ls", "-l", "/proc/%d/fd" % pid).splitlines():
+        target = line.partition(" -> ")[2]
+        if not target:
+            continue
+        for start_, kind in (("socket:", "socket"), ("pipe:", "pipe"), ("anon_inode:", "event"),
+                             ("/memfd:", "memfd"), ("/", "file"), ("", "other")):
+            if target.startswith(start_):
+                kinds[kind] += 1
+                break
+    return kinds
+
+
+def thread_count(pids):
+    return sum(len(_run("ps", "-T", "-o", "tid=", "-p", str(pid)).split()) for pid in pids)
+
+
+# what ss calls a state, and what collectd's tcpconns plugin calls it
+TCP_STATES = {"ESTAB": "ESTABLISHED", "CLOSE-WAIT": "CLOSE_WAIT", "FIN-WAIT-1": "FIN_WAIT1",
+              "FIN-WAIT-2": "FIN_WAIT2", "LISTEN": "LISTEN", "SYN-SENT": "SYN_SENT"}
+
+
+def sockets(pids, option, prefix=()):
+    """How many sockets of some processes are in each state, by ss; of a shared one each counts."""
     states = {}
-    for line in _run(*prefix, "ss", "-Htanp").splitlines():
-        if "pid=%d," % pid in line:
-            state = line.split()[0]
-            states[state] = states.get(state, 0) + 1
+    for line in _run(*prefix, "ss", option).splitlines():
+        for pid in pids:
+            if "pid=%d," % pid in line:
+                state = line.split()[1 if option == "-Hxap" else 0]
+                states[state] = states.get(state, 0) + 1
     return states
 
 
-def socket_lines(pid, option):
-    """How many lines of `ss OPTION` name the process."""
-    return sum("pid=%d," % pid in line for line in _run("ss", option).splitlines())
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def connect(port):
+    """A connection to a server of the loopback that may still be starting; the caller keeps it."""
+    def attempt():
+        try:
+            return socket.create_connection(("127.0.0.1", port), 5)
+        except OSError:
+            return None
+
+    connection = wait_for(attempt)
+    if not connection:
+        raise SystemExit("Bail out! nothing listens on port %d" % port)
+    return connection

@@ -196,13 +196,13 @@ class Collectd:
         rows = self.rows(match, series)
         return rows[-1][1 + index] if rows else None
 
-    def settle(self, match, series, want, tolerance, index=0):
+    def settle(self, match, series, want, tolerance, index=0, timeout_s=PATIENCE_S):
         """Waits until a series comes near a number, and returns its last value either way."""
         def near():
             value = self.value(match, series, index)
             return value is not None and abs(value - want) <= tolerance
 
-        wait_for(near, PATIENCE_S)
+        wait_for(near, timeout_s)
         return self.value(match, series, index)
 
     def wait_rows(self, match, series, count):
