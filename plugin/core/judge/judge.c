@@ -5,8 +5,13 @@
 #include "judge/internal.h"
 #include "trend/trend.h"
 
-/* An urgent growth alarms when the limit is nearer than this many times the growth's own length. */
-#define URGENT_REACH 1.5
+/*
+ * An urgent growth alarms when the limit is nearer than so many times its own length so far. A
+ * start may climb straight for a quarter of an hour and stop, so that less is believed of it.
+ */
+#define URGENT_REACH 1.7
+#define URGENT_REACH_SHORT 1.2
+#define URGENT_SHORT_S 1200.0
 #define URGENT_LEAST_POINTS 8
 
 /* Growth over a stretch below this share of what the leak would have added: it has stopped. */
@@ -77,9 +82,10 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 	const double room = input->limit - input->used;
 	const double need = fmax(floor.growth, 0.05 * input->limit);
 
-	if (rise < need || room > rise * URGENT_REACH)
+	const double reach = span_s < URGENT_SHORT_S ? URGENT_REACH_SHORT : URGENT_REACH;
+	if (rise < need || room > rise * reach || room < 0)
 		return false;
-	const double reach_s = fmax(room, 0) * span_s / rise;
+	const double reach_s = room * span_s / rise;
 	if (reach_s > input->settings->horizon_s)
 		return false;
 	(void)pl_trend_minima(p, n, 4, minima);
@@ -111,8 +117,8 @@ bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out
 	for (size_t l = 0; l < sizeof levels / sizeof levels[0]; l++) {
 		const size_t n =
 			pl_history_points(input->history, levels[l], input->series, PL_HISTORY_MAX_POINTS, p);
-		for (size_t quarters = 4; quarters >= 2; quarters--) {
-			const size_t part = n * quarters / 4;
+		for (size_t eighths = 8; eighths >= 2; eighths--) {
+			const size_t part = n * eighths / 8;
 			struct pl_evidence e = { .reason = PL_REASON_URGENT, .level = (uint8_t)levels[l] };
 			if (part < URGENT_LEAST_POINTS || !runs_into_limit(input, p + n - part, part, &e))
 				continue;

@@ -100,18 +100,19 @@ struct pl_run {
 	double rate_per_s; /* after the first quarter of the run */
 	double grown;      /* likewise */
 	double level;      /* at the end of that quarter */
-	bool even;         /* no slower in its later part: not a warm-up */
+	double evenness;   /* rate of the later half over that of the earlier one: 1 is a line */
 };
 
 /* Sums a run up. Returns false when it was too short to tell. begin_s and end_s are left to do. */
 bool pl_judge_run(const struct pl_judge_input *input, struct pl_run *out);
 
 /*
- * Whether runs of one program (oldest first) all grew alike: the same leak in each. Fills rates,
- * since_s (begin of the first run), growth and leaked (sum) in *out, on the clock of the runs.
+ * Whether runs of one program (oldest first) all grow alike, on the clock of the runs: true and
+ * *out filled when they do. They have been alike since `alike_from_s` (below 0: not before these);
+ * out->leaking tells that this is long enough, out->since_s becomes the next alike_from_s.
  */
-bool pl_judge_runs(const struct pl_run *runs, size_t n, const struct pl_settings *settings,
-                   struct pl_evidence *out);
+bool pl_judge_runs(const struct pl_run *runs, size_t n, double alike_from_s,
+                   const struct pl_settings *settings, struct pl_evidence *out);
 
 /* The ladder of one series. Zero-initialise. */
 struct pl_judge_state {

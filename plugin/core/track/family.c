@@ -4,7 +4,7 @@
 
 void pl_family_init(struct pl_family *f, double time_scale)
 {
-	*f = (struct pl_family){ .time_scale = time_scale > 0 ? time_scale : 1 };
+	*f = (struct pl_family){ .time_scale = time_scale > 0 ? time_scale : 1, .alike_from_s = -1 };
 }
 
 void pl_family_begin(struct pl_family *f, struct pl_time now)
@@ -80,7 +80,9 @@ static void judge_runs(struct pl_family *f, const struct pl_settings *settings)
 	const size_t n = recent_runs(f, runs);
 
 	f->runs_changed = false;
-	f->by_runs = pl_judge_runs(runs, n, settings, &f->runs_evidence);
+	const bool alike = pl_judge_runs(runs, n, f->alike_from_s, settings, &f->runs_evidence);
+	f->alike_from_s = alike ? f->runs_evidence.since_s : -1;
+	f->by_runs = alike && f->runs_evidence.leaking;
 }
 
 /* What the runs say, in real units. */

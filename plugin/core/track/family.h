@@ -29,6 +29,7 @@ struct pl_family {
 	uint32_t run_total; /* the newest is at (run_total - 1) % PL_FAMILY_RUNS */
 	bool runs_changed;
 	struct pl_run runs[PL_FAMILY_RUNS];
+	double alike_from_s;              /* all runs since then grew alike; below 0: they do not */
 	struct pl_evidence runs_evidence; /* when by_runs */
 	/* Alarms told */
 	uint8_t alarm_verdict; /* rung of the last alarm; LEARNING: none stands */

@@ -124,17 +124,14 @@ static void derive_gauge(const struct pl_values *v, enum pl_metric metric, enum 
 static void derive_limits(struct pl_track *t, const struct pl_values *v)
 {
 	uint64_t value;
-	uint64_t anon;
-	uint64_t shmem = 0;
 
+	t->anon_bytes = t->u_bytes;
 	if (pl_values_get(v, PL_M_LIMIT, &value))
 		t->limit_bytes = (double)value;
-	if (pl_values_get(v, PL_M_ANON, &anon)) {
-		(void)pl_values_get(v, PL_M_SHMEM, &shmem);
-		t->used_bytes = (double)(anon + shmem);
-	} else {
-		t->used_bytes = t->u_bytes;
-	}
+	if (pl_values_get(v, PL_M_ANON, &value))
+		t->anon_bytes = (double)value;
+	if (pl_values_get(v, PL_M_SHMEM, &value))
+		t->shmem_bytes = (double)value;
 	if (pl_values_get(v, PL_M_FDS, &value))
 		t->fds = (double)value;
 	if (pl_values_get(v, PL_M_RLIMIT_NOFILE, &value))
@@ -187,8 +184,9 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 	};
 
 	if (tracked == PL_TRACKED_U || tracked == PL_TRACKED_SHMEM) {
-		in.limit = t->limit_bytes;
-		in.used = t->used_bytes;
+		/* Shared memory may be charged to others: it counts only where it is what grows. */
+		in.used = tracked == PL_TRACKED_U ? t->anon_bytes : t->anon_bytes + t->shmem_bytes;
+		in.limit = in.used < t->limit_bytes ? t->limit_bytes : 0;
 	} else if (tracked == PL_TRACKED_FDS) {
 		in.limit = t->fd_limit;
 		in.used = t->fds;

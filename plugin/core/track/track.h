@@ -49,7 +49,8 @@ struct pl_track {
 	struct pl_counter counters[PL_COUNTER_COUNT];
 	double u_bytes;     /* now */
 	double limit_bytes; /* 0: none is known */
-	double used_bytes;  /* what counts against it: anonymous and shared */
+	double anon_bytes;  /* resident, now */
+	double shmem_bytes; /* likewise */
 	double fds;
 	double fd_limit;
 	struct pl_judge_state judged[PL_TRACKED_COUNT];
