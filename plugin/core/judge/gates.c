@@ -37,7 +37,7 @@ struct window {
 
 static const struct window windows[] = {
 	{ PL_LEVEL_5MIN, 12, 60, false }, { PL_LEVEL_30MIN, 12, 24, false },
-	{ PL_LEVEL_30MIN, 36, 36, true }, { PL_LEVEL_30MIN, 40, 48, true },
+	{ PL_LEVEL_30MIN, 33, 33, true }, { PL_LEVEL_30MIN, 36, 48, true },
 	{ PL_LEVEL_2H, 16, 16, true },    { PL_LEVEL_2H, 24, 24, true },
 	{ PL_LEVEL_2H, 30, 48, true },    { PL_LEVEL_8H, 12, 14, true },
 	{ PL_LEVEL_8H, 21, 24, true },    { PL_LEVEL_8H, 30, 48, true },
@@ -51,6 +51,7 @@ static const struct window windows[] = {
 #define STEP_OUTLIER 8.0
 #define LEAST_STEPLESS 0.24 /* four equal steps less the three that are taken out */
 #define LEAST_UNEXPLAINED 0.35
+#define LEAST_GOING_ON 0.65
 
 struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *s)
 {
@@ -153,6 +154,18 @@ static double rate_before(const struct view *v)
 }
 
 /*
+ * The ratio of growth to ask for. Between a logarithm's and a line's, by how strict the window is;
+ * on an old process the two hardly differ, and all that can be asked is that growth goes on.
+ */
+static double least_ratio(const struct pl_saturation *s, double strict)
+{
+	const double told_apart = fmin(log(s->line / s->log) / log(2), 1);
+	const double between = pow(s->log / s->line, 1 - strict);
+
+	return s->line * pow(LEAST_GOING_ON, 1 - told_apart) * pow(between, told_apart);
+}
+
+/*
  * Saturation: against the age of the process, or, where growth is news, against its beginning. A
  * growth that was there before, and faster, is what a logarithm looks like.
  */
@@ -165,14 +178,13 @@ static bool gate_saturation(struct view *v)
 
 	if (!pl_judge_saturation(v->input, born_s, &s))
 		return gate(v->e, PL_GATE_SATURATION, 0, 1);
-	const double need = pow(s.log, 1 - strict) * pow(s.line, strict);
-	if (gate(v->e, PL_GATE_SATURATION, s.ratio, need))
+	if (gate(v->e, PL_GATE_SATURATION, s.ratio, least_ratio(&s, strict)))
 		return true;
 	if (rate_before(v) > 0.5 * v->slope_per_s)
 		return false;
 	if (!pl_judge_saturation(v->input, v->e->begin_s, &s))
 		return false;
-	return gate(v->e, PL_GATE_SATURATION, s.ratio, pow(s.log, 1 - strict) * pow(s.line, strict));
+	return gate(v->e, PL_GATE_SATURATION, s.ratio, least_ratio(&s, strict));
 }
 
 /* The gates that cost little, in the order in which they rule out most. */
