@@ -102,8 +102,10 @@ static bool begin_process(struct pl_engine *engine, struct pl_process *process,
 	process->first_age_s = age_of(engine, entry->start_ticks);
 	process->limits_s = -1;
 	process->used = pl_engine_begin_track(engine, process) == 0;
-	if (process->used)
+	if (process->used) {
+		pl_engine_claim(engine, process);
 		return true;
+	}
 	process->next_free = engine->free_process;
 	engine->free_process = (uint32_t)entry->process;
 	return false;

@@ -56,6 +56,8 @@ static void free_parts(struct pl_engine *engine)
 		free(engine->processes[i]->track);
 		free(engine->processes[i]);
 	}
+	pl_engine_forget_restored(engine);
+	pl_state_writer_free(engine->state);
 	free(engine->processes);
 	free(engine->groups);
 	pl_roster_free(&engine->roster);
@@ -82,7 +84,10 @@ static int start(struct pl_engine *engine)
 	pl_budget_init(&engine->budget, config->deep_read_budget_percent, config->max_lock_ms_per_min,
 	               now.mono_s);
 	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
-	return engine->worker ? 0 : -ENOMEM;
+	if (!engine->worker)
+		return -ENOMEM;
+	pl_engine_restore(engine);
+	return 0;
 }
 
 int pl_engine_new(struct pl_engine **out, struct pl_config *config, const struct pl_emit *emit,
@@ -115,6 +120,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 
 	if (job->kind == PL_JOB_IDENTIFY)
 		pl_engine_identified(engine, job);
+	else if (job->kind == PL_JOB_SAVE)
+		pl_engine_saved(engine, job);
 	else
 		pl_engine_deep_done(engine, job);
 }
@@ -153,6 +160,7 @@ void pl_engine_finish(struct pl_engine *engine)
 	collect(engine);
 	pl_engine_judge(engine);
 	pl_engine_publish(engine);
+	pl_engine_save_some(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }
 
@@ -169,10 +177,15 @@ int pl_engine_drain(struct pl_engine *engine, double timeout_s)
 
 void pl_engine_free(struct pl_engine *engine)
 {
+	bool ended;
+
 	if (!engine)
 		return;
+	ended = pl_worker_free(engine->worker, STOP_TIMEOUT_S);
+	/* a save that hangs would be written through */
+	if (ended || !engine->saving)
+		pl_engine_save_now(engine);
 	/* a thread that hangs in the kernel still uses all of this: leave it */
-	if (!pl_worker_free(engine->worker, STOP_TIMEOUT_S))
-		return;
-	free_parts(engine);
+	if (ended)
+		free_parts(engine);
 }

@@ -75,6 +75,11 @@ struct pl_group {
 	struct pl_complaint file_complaint;
 };
 
+/* A process of the state file that has not been met yet. */
+struct pl_restored {
+	struct pl_state_process *saved; /* NULL: claimed */
+};
+
 struct pl_engine {
 	struct pl_config *config;
 	struct pl_emit emit;
@@ -97,6 +102,15 @@ struct pl_engine {
 	size_t deep_cursor;
 	bool look_at_all; /* a parent was matched whose children count too */
 	struct pl_self self;
+	char boot_id[PL_BOOT_ID_SIZE];
+	struct pl_restored *restored;
+	size_t restored_count;
+	double restored_until_s;       /* who is not met by then is forgotten */
+	struct pl_state_writer *state; /* the text under way; NULL: none is */
+	size_t state_cursor;           /* process to write next */
+	double save_due_s;
+	bool saving; /* the worker writes it out */
+	struct pl_complaint save_complaint;
 	struct pl_complaint denied_complaint;
 	struct pl_complaint stuck_complaint;
 	struct pl_complaint scan_complaint;
@@ -136,6 +150,19 @@ void pl_engine_end_track(struct pl_engine *engine, struct pl_process *process);
 void pl_engine_judge(struct pl_engine *engine);
 /* Unix time at which a process started; 0 when unknown. */
 double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks);
+
+/* persist.c: what is known outlives the daemon. */
+void pl_engine_restore(struct pl_engine *engine);
+/* Hands the history of a process over, if there is one. */
+void pl_engine_claim(struct pl_engine *engine, struct pl_process *process);
+/* Writes a slice of the state when one is due; never waits for the disk. */
+void pl_engine_save_some(struct pl_engine *engine);
+/* A verdict must not be lost: save soon. */
+void pl_engine_save_soon(struct pl_engine *engine);
+void pl_engine_saved(struct pl_engine *engine, const struct pl_job *job);
+/* Writes all of it at once, on this thread. */
+void pl_engine_save_now(struct pl_engine *engine);
+void pl_engine_forget_restored(struct pl_engine *engine);
 
 /* publish.c: sums and readings. */
 void pl_engine_publish(struct pl_engine *engine);

@@ -30,8 +30,10 @@ double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks)
 	return (double)engine->host.boot_s + (double)start_ticks / (double)engine->host.ticks_per_s;
 }
 
-static void tell(const struct pl_engine *engine, struct pl_report *report)
+static void tell(struct pl_engine *engine, struct pl_report *report)
 {
+	if (report->alarm || report->recovered)
+		pl_engine_save_soon(engine);
 	if (!engine->emit.report)
 		return;
 	if (report->subject.pid > 0)

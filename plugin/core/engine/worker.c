@@ -130,10 +130,24 @@ static void identify(struct thread *thread, struct pl_job *job)
 		job->error = -ESRCH;
 }
 
+static void save(const struct pl_worker *worker, struct pl_job *job)
+{
+	const char *text;
+	size_t len;
+
+	job->error = pl_state_write_end(job->state, &text, &len);
+	if (job->error == 0)
+		job->error = pl_state_store(worker->config->state_file, text, len);
+	pl_state_writer_free(job->state);
+	job->state = NULL;
+}
+
 static void run_job(struct thread *thread, struct pl_job *job)
 {
 	if (job->kind == PL_JOB_IDENTIFY)
 		identify(thread, job);
+	else if (job->kind == PL_JOB_SAVE)
+		save(thread->worker, job);
 	else
 		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, now_s(),
 		                            job->sockets_max_age_s, &job->deep);
@@ -385,6 +399,9 @@ bool pl_worker_free(struct pl_worker *worker, double timeout_s)
 		return false;
 	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
 		reap(&worker->threads[i]);
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++)
+		if (worker->slots[i].state == SLOT_QUEUED && worker->slots[i].job.kind == PL_JOB_SAVE)
+			pl_state_writer_free(worker->slots[i].job.state);
 	pthread_mutex_destroy(&worker->lock);
 	pthread_cond_destroy(&worker->changed);
 	free(worker);

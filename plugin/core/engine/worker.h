@@ -11,6 +11,7 @@
 #include "config/settings.h"
 #include "discover/match.h"
 #include "sample/sample.h"
+#include "state/state.h"
 
 #define PL_WORKER_THREADS 4
 #define PL_WORKER_READ_TIMEOUT_S 5.0
@@ -21,6 +22,7 @@
 enum pl_job_kind {
 	PL_JOB_IDENTIFY, /* which matches does it belong to? */
 	PL_JOB_DEEP,     /* tier 1 */
+	PL_JOB_SAVE,     /* writes the state */
 };
 
 struct pl_job {
@@ -32,6 +34,7 @@ struct pl_job {
 	int32_t ppid;     /* IDENTIFY: handed back, for Children */
 	char comm[PL_COMM_SIZE];
 	double sockets_max_age_s;
+	struct pl_state_writer *state; /* SAVE only; the worker frees it */
 
 	/* results */
 	uint16_t memberships[PL_MEMBERSHIPS_MAX]; /* indices of matches */

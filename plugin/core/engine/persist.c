@@ -1,0 +1,330 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define SAVE_EVERY_S 300.0
+#define SAVE_LEAST_S 5.0      /* between two saves, however short TimeScale makes the rest */
+#define SAVE_SLICE 128        /* processes written in one tick */
+#define RESTORED_KEPT_S 600.0 /* for processes of the state file that have not shown up */
+
+static bool is_enabled(const struct pl_engine *engine)
+{
+	return engine->config->state_file && *engine->config->state_file;
+}
+
+static double save_every_s(const struct pl_engine *engine)
+{
+	const double scaled_s = SAVE_EVERY_S / engine->config->time_scale;
+
+	return scaled_s > SAVE_LEAST_S ? scaled_s : SAVE_LEAST_S;
+}
+
+static void read_boot_id(struct pl_engine *engine)
+{
+	const ssize_t len = pl_procfs_read(&engine->fs, 0, "sys/kernel/random/boot_id", engine->boot_id,
+	                                   sizeof(engine->boot_id) - 1);
+
+	engine->boot_id[len > 0 ? len : 0] = '\0';
+	engine->boot_id[strcspn(engine->boot_id, "\n")] = '\0';
+}
+
+struct restoring {
+	struct pl_engine *engine;
+	bool same_scale;
+	bool same_boot;
+	size_t capacity;
+	size_t match_count;
+};
+
+static void take_header(void *ctx, const struct pl_state_header *header)
+{
+	struct restoring *restoring = ctx;
+	const struct pl_engine *engine = restoring->engine;
+	const double ratio = header->time_scale / engine->config->time_scale;
+
+	/* histories on another time axis mean nothing */
+	restoring->same_scale = ratio > 0.999999 && ratio < 1.000001;
+	restoring->same_boot = strcmp(header->boot_id, engine->boot_id) == 0;
+}
+
+static struct pl_group *find_group(struct pl_engine *engine, const char *name)
+{
+	int group;
+
+	for (size_t i = 0; i < engine->group_count; i++)
+		if (strcmp(engine->groups[i].name, name) == 0)
+			return &engine->groups[i];
+	if (!engine->config->auto_enabled)
+		return NULL;
+	group = pl_engine_auto_group(engine, "", name);
+	return group < 0 ? NULL : &engine->groups[group];
+}
+
+static void take_match(void *ctx, const struct pl_state_match *match)
+{
+	struct restoring *restoring = ctx;
+	struct pl_group *group =
+		restoring->same_scale ? find_group(restoring->engine, match->name) : NULL;
+
+	if (!group)
+		return;
+	group->family = match->family;
+	group->verdict = (enum pl_verdict)group->family.verdict;
+	restoring->match_count++;
+}
+
+static bool make_room(struct restoring *restoring)
+{
+	struct pl_engine *engine = restoring->engine;
+	const size_t capacity = restoring->capacity ? restoring->capacity * 2 : 64;
+	struct pl_restored *grown;
+
+	if (engine->restored_count < restoring->capacity)
+		return true;
+	grown = realloc(engine->restored, capacity * sizeof(*grown));
+	if (!grown)
+		return false;
+	engine->restored = grown;
+	restoring->capacity = capacity;
+	return true;
+}
+
+static void take_process(void *ctx, const struct pl_state_process *process)
+{
+	struct restoring *restoring = ctx;
+	struct pl_engine *engine = restoring->engine;
+	struct pl_state_process *saved;
+
+	if (!restoring->same_scale || !restoring->same_boot || !make_room(restoring))
+		return;
+	saved = malloc(sizeof(*saved));
+	if (!saved)
+		return;
+	*saved = *process;
+	engine->restored[engine->restored_count++].saved = saved;
+}
+
+static void report_bad_file(struct pl_engine *engine, const char *problem)
+{
+	const char *path = engine->config->state_file;
+	const int err = pl_state_set_aside(path);
+
+	if (err == 0)
+		pl_log_write(&engine->log, PL_LOG_ERROR,
+		             "state file %s: %s; it is kept as %s.bad and everything is learned anew", path,
+		             problem, path);
+	else
+		pl_log_write(&engine->log, PL_LOG_ERROR,
+		             "state file %s: %s; everything is learned anew (it cannot be moved: %s)", path,
+		             problem, strerror(-err));
+}
+
+void pl_engine_restore(struct pl_engine *engine)
+{
+	struct restoring restoring = { .engine = engine };
+	const struct pl_state_reader reader = { &restoring, take_header, take_match, take_process };
+	char problem[128];
+	char *text;
+	size_t len;
+	int err;
+
+	read_boot_id(engine);
+	if (!is_enabled(engine))
+		return;
+	err = pl_state_load(engine->config->state_file, &text, &len);
+	if (err == -ENOENT)
+		return;
+	if (err < 0) {
+		pl_log_write(&engine->log, PL_LOG_ERROR, "state file %s: %s; everything is learned anew",
+		             engine->config->state_file, strerror(-err));
+		return;
+	}
+	err = pl_state_read(text, len, &reader, problem, sizeof(problem));
+	free(text);
+	if (err < 0)
+		report_bad_file(engine, problem);
+	else
+		pl_log_write(&engine->log, PL_LOG_INFO,
+		             "state file %s: restored %zu matches, %zu processes",
+		             engine->config->state_file, restoring.match_count, engine->restored_count);
+	engine->restored_until_s = pl_engine_now().mono_s + RESTORED_KEPT_S;
+}
+
+void pl_engine_claim(struct pl_engine *engine, struct pl_process *process)
+{
+	for (size_t i = 0; i < engine->restored_count; i++) {
+		struct pl_state_process *saved = engine->restored[i].saved;
+
+		if (!saved || !pl_ident_equal(saved->track.ident, process->ident))
+			continue;
+		*process->track = saved->track;
+		process->verdict = (enum pl_verdict)saved->track.verdict;
+		/* another program by now? the first pulse compares */
+		process->start_code = saved->start_code;
+		engine->restored[i].saved = NULL;
+		free(saved);
+		return;
+	}
+}
+
+void pl_engine_forget_restored(struct pl_engine *engine)
+{
+	for (size_t i = 0; i < engine->restored_count; i++)
+		free(engine->restored[i].saved);
+	free(engine->restored);
+	engine->restored = NULL;
+	engine->restored_count = 0;
+}
+
+static int begin_text(struct pl_engine *engine)
+{
+	struct pl_state_header header = { .saved_s = engine->now.wall_s,
+		                              .time_scale = engine->config->time_scale };
+	int err;
+
+	engine->state = pl_state_writer_new();
+	if (!engine->state)
+		return -ENOMEM;
+	engine->state_cursor = 0;
+	memcpy(header.boot_id, engine->boot_id, sizeof(header.boot_id));
+	err = pl_state_write_header(engine->state, &header);
+	for (size_t i = 0; err == 0 && i < engine->group_count; i++) {
+		struct pl_state_match match = { .family = engine->groups[i].family };
+
+		memcpy(match.name, engine->groups[i].name, sizeof(match.name));
+		err = pl_state_write_match(engine->state, &match);
+	}
+	return err;
+}
+
+static int write_process(struct pl_engine *engine, const struct pl_process *process)
+{
+	const struct pl_group *group = &engine->groups[process->groups[0]];
+	struct pl_state_process *saved = calloc(1, sizeof(*saved));
+	struct pl_report report;
+	int err;
+
+	if (!saved)
+		return -ENOMEM;
+	pl_track_describe(process->track, group->settings, group->name, process->comm, &report);
+	memcpy(saved->match, group->name, sizeof(saved->match));
+	memcpy(saved->comm, process->comm, sizeof(saved->comm));
+	memcpy(saved->message, report.message, sizeof(saved->message));
+	saved->start_code = process->start_code;
+	saved->track = *process->track;
+	err = pl_state_write_process(engine->state, saved);
+	free(saved);
+	return err;
+}
+
+/* Who has not shown up since the start is saved again as he was. */
+static int write_unclaimed(struct pl_engine *engine)
+{
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < engine->restored_count; i++)
+		if (engine->restored[i].saved)
+			err = pl_state_write_process(engine->state, engine->restored[i].saved);
+	return err;
+}
+
+/* Writes up to `count` more processes. Returns 1 when there are more, 0 at the end, -ENOMEM. */
+static int write_slice(struct pl_engine *engine, size_t count)
+{
+	for (; count > 0 && engine->state_cursor < engine->process_count; engine->state_cursor++) {
+		const struct pl_process *process = engine->processes[engine->state_cursor];
+		int err;
+
+		if (!process->used || process->group_count == 0 || process->track->sample_count == 0)
+			continue;
+		err = write_process(engine, process);
+		if (err < 0)
+			return err;
+		count--;
+	}
+	return engine->state_cursor < engine->process_count ? 1 : write_unclaimed(engine);
+}
+
+static void give_up_text(struct pl_engine *engine)
+{
+	pl_state_writer_free(engine->state);
+	engine->state = NULL;
+	engine->save_due_s = engine->now.mono_s + save_every_s(engine);
+}
+
+static void complain_of_save(struct pl_engine *engine, int err)
+{
+	if (err < 0)
+		pl_log_complain(&engine->log, &engine->save_complaint, engine->now.mono_s, PL_LOG_ERROR,
+		                "state file %s: cannot save: %s", engine->config->state_file,
+		                strerror(-err));
+	else
+		pl_log_release(&engine->log, &engine->save_complaint, PL_LOG_NOTICE,
+		               "state file %s: saved again", engine->config->state_file);
+}
+
+void pl_engine_save_soon(struct pl_engine *engine)
+{
+	const double soon_s = engine->now.mono_s + SAVE_LEAST_S;
+
+	if (engine->save_due_s > soon_s)
+		engine->save_due_s = soon_s;
+}
+
+void pl_engine_save_some(struct pl_engine *engine)
+{
+	int more;
+
+	if (engine->restored && engine->now.mono_s > engine->restored_until_s)
+		pl_engine_forget_restored(engine);
+	if (!is_enabled(engine) || engine->saving)
+		return;
+	if (engine->save_due_s <= 0)
+		engine->save_due_s = engine->now.mono_s + save_every_s(engine);
+	if (!engine->state && engine->now.mono_s < engine->save_due_s)
+		return;
+	more = engine->state ? 1 : begin_text(engine);
+	if (more >= 0)
+		more = write_slice(engine, SAVE_SLICE);
+	if (more < 0) {
+		complain_of_save(engine, more);
+		give_up_text(engine);
+	} else if (more == 0) {
+		const struct pl_job job = { .kind = PL_JOB_SAVE, .state = engine->state };
+
+		if (!pl_worker_post(engine->worker, &job))
+			return; /* the queue is full: at the next tick */
+		engine->state = NULL;
+		engine->saving = true;
+		engine->save_due_s = engine->now.mono_s + save_every_s(engine);
+	}
+}
+
+void pl_engine_saved(struct pl_engine *engine, const struct pl_job *job)
+{
+	engine->saving = false;
+	complain_of_save(engine, job->error);
+}
+
+void pl_engine_save_now(struct pl_engine *engine)
+{
+	const char *text;
+	size_t len;
+	int err;
+
+	if (!is_enabled(engine) || engine->tick == 0)
+		return;
+	/* a text that is half written would mix two instants */
+	pl_state_writer_free(engine->state);
+	err = begin_text(engine);
+	if (err == 0)
+		err = write_slice(engine, SIZE_MAX);
+	if (err >= 0)
+		err = pl_state_write_end(engine->state, &text, &len);
+	if (err == 0)
+		err = pl_state_store(engine->config->state_file, text, len);
+	complain_of_save(engine, err);
+}

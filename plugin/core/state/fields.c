@@ -1,0 +1,214 @@
+#include "state/fields.h"
+
+#define MEMBER(type, member) (((type *)0)->member)
+#define FIELD(type, member, kind)                                                                  \
+	{                                                                                              \
+#member, PL_FIELD_##kind, offsetof(type, member), sizeof(MEMBER(type, member)), 1, NULL,   \
+			UINT8_MAX                                                                              \
+	}
+/* A number below `end`. */
+#define INDEX(type, member, end)                                                                   \
+	{                                                                                              \
+#member, PL_FIELD_U8, offsetof(type, member), sizeof(MEMBER(type, member)), 1, NULL,       \
+			(uint8_t)((end)-1)                                                                     \
+	}
+/* An array of any dimensions, as one row of numbers. */
+#define ARRAY(type, member, kind, element)                                                         \
+	{                                                                                              \
+#member, PL_FIELD_##kind, offsetof(type, member), sizeof(element),                         \
+			sizeof(MEMBER(type, member)) / sizeof(element), NULL, 0                                \
+	}
+#define TEXT(type, member)                                                                         \
+	{                                                                                              \
+#member, PL_FIELD_TEXT, offsetof(type, member), 1, sizeof(MEMBER(type, member)), NULL, 0   \
+	}
+#define NESTED(type, member, table)                                                                \
+	{                                                                                              \
+#member, PL_FIELD_STRUCT, offsetof(type, member), sizeof(MEMBER(type, member)), 1,         \
+			(table), 0                                                                             \
+	}
+#define NESTED_ARRAY(type, member, table)                                                          \
+	{                                                                                              \
+#member, PL_FIELD_STRUCT, offsetof(type, member), sizeof(MEMBER(type, member[0])),         \
+			sizeof(MEMBER(type, member)) / sizeof(MEMBER(type, member[0])), (table), 0             \
+	}
+#define END                                                                                        \
+	{                                                                                              \
+		NULL, PL_FIELD_U8, 0, 0, 0, NULL, 0                                                        \
+	}
+
+static const struct pl_state_field ident_fields[] = {
+	FIELD(struct pl_ident, pid, I32),
+	FIELD(struct pl_ident, start_ticks, U64),
+	END,
+};
+
+static const struct pl_state_field time_fields[] = {
+	FIELD(struct pl_time, mono_s, F64),
+	FIELD(struct pl_time, wall_s, F64),
+	END,
+};
+
+static const struct pl_state_field counter_fields[] = {
+	FIELD(struct pl_counter, known, BOOL),
+	FIELD(struct pl_counter, value, U64),
+	END,
+};
+
+static const struct pl_state_field evidence_fields[] = {
+	FIELD(struct pl_evidence, tested, U16),
+	FIELD(struct pl_evidence, held, U16),
+	FIELD(struct pl_evidence, leaking, BOOL),
+	FIELD(struct pl_evidence, growing, BOOL),
+	FIELD(struct pl_evidence, urgent, BOOL),
+	INDEX(struct pl_evidence, reason, PL_REASON_COUNT),
+	INDEX(struct pl_evidence, level, PL_LEVEL_COUNT),
+	ARRAY(struct pl_evidence, value, F32, float),
+	ARRAY(struct pl_evidence, need, F32, float),
+	FIELD(struct pl_evidence, begin_s, F64),
+	FIELD(struct pl_evidence, end_s, F64),
+	FIELD(struct pl_evidence, growth, F64),
+	FIELD(struct pl_evidence, rate_per_s, F64),
+	FIELD(struct pl_evidence, rate_low, F64),
+	FIELD(struct pl_evidence, rate_high, F64),
+	FIELD(struct pl_evidence, since_s, F64),
+	FIELD(struct pl_evidence, leaked, F64),
+	FIELD(struct pl_evidence, floor_per_s, F64),
+	FIELD(struct pl_evidence, to_limit_s, F64),
+	END,
+};
+
+static const struct pl_state_field judge_fields[] = {
+	INDEX(struct pl_judge_state, verdict, PL_VERDICT_COUNT),
+	INDEX(struct pl_judge_state, reason, PL_REASON_COUNT),
+	FIELD(struct pl_judge_state, passes, U8),
+	FIELD(struct pl_judge_state, alarmed, BOOL),
+	FIELD(struct pl_judge_state, confirmed, BOOL),
+	FIELD(struct pl_judge_state, alarm_s, F64),
+	FIELD(struct pl_judge_state, alarm_level, F64),
+	FIELD(struct pl_judge_state, alarm_leaked, F64),
+	FIELD(struct pl_judge_state, alarm_span_s, F64),
+	FIELD(struct pl_judge_state, quiet_from_s, F64),
+	NESTED(struct pl_judge_state, last, evidence_fields),
+	END,
+};
+
+static const struct pl_state_field block_fields[] = {
+	ARRAY(struct pl_block, value, F32, float),
+	FIELD(struct pl_block, present, U16),
+	FIELD(struct pl_block, mean_count, U16),
+	END,
+};
+
+static const struct pl_state_field history_fields[] = {
+	FIELD(struct pl_history, clock_s, F64),
+	FIELD(struct pl_history, last_mono_s, F64),
+	FIELD(struct pl_history, age_at_origin_s, F64),
+	FIELD(struct pl_history, started, BOOL),
+	ARRAY(struct pl_history, open_index, I32, int32_t),
+	NESTED_ARRAY(struct pl_history, open, block_fields),
+	ARRAY(struct pl_history, fine_present, U64, uint64_t),
+	ARRAY(struct pl_history, fine, F32, float),
+	ARRAY(struct pl_history, present, U64, uint64_t),
+	ARRAY(struct pl_history, full, F32, float),
+	END,
+};
+
+static const struct pl_state_field track_fields[] = {
+	NESTED(struct pl_track, ident, ident_fields),
+	FIELD(struct pl_track, time_scale, F64),
+	NESTED(struct pl_track, now, time_fields),
+	FIELD(struct pl_track, sample_count, U64),
+	INDEX(struct pl_track, u_source, PL_U_RSS + 1),
+	FIELD(struct pl_track, judge_due_s, F64),
+	FIELD(struct pl_track, lazyfree_bytes, U64),
+	FIELD(struct pl_track, lazyfree_s, F64),
+	NESTED_ARRAY(struct pl_track, counters, counter_fields),
+	FIELD(struct pl_track, u_bytes, F64),
+	FIELD(struct pl_track, limit_bytes, F64),
+	FIELD(struct pl_track, anon_bytes, F64),
+	FIELD(struct pl_track, shmem_bytes, F64),
+	FIELD(struct pl_track, fds, F64),
+	FIELD(struct pl_track, fd_limit, F64),
+	NESTED_ARRAY(struct pl_track, judged, judge_fields),
+	INDEX(struct pl_track, verdict, PL_VERDICT_COUNT),
+	INDEX(struct pl_track, worst, PL_TRACKED_COUNT),
+	INDEX(struct pl_track, reported_verdict, PL_VERDICT_COUNT),
+	FIELD(struct pl_track, reported_confirmed, BOOL),
+	FIELD(struct pl_track, alarm_told, BOOL),
+	FIELD(struct pl_track, changed, BOOL),
+	FIELD(struct pl_track, told_u_bytes, F64),
+	NESTED(struct pl_track, history, history_fields),
+	END,
+};
+
+static const struct pl_state_field run_fields[] = {
+	FIELD(struct pl_run, begin_s, F64),
+	FIELD(struct pl_run, end_s, F64),
+	FIELD(struct pl_run, rate_per_s, F64),
+	FIELD(struct pl_run, grown, F64),
+	FIELD(struct pl_run, level, F64),
+	FIELD(struct pl_run, evenness, F64),
+	END,
+};
+
+static const struct pl_state_field findings_fields[] = {
+	FIELD(struct pl_findings, present, U32),
+	ARRAY(struct pl_findings, value, F64, double),
+	END,
+};
+
+static const struct pl_state_field family_fields[] = {
+	FIELD(struct pl_family, time_scale, F64),
+	NESTED(struct pl_family, now, time_fields),
+	FIELD(struct pl_family, member_count, U32),
+	INDEX(struct pl_family, verdict, PL_VERDICT_COUNT),
+	INDEX(struct pl_family, reason, PL_REASON_COUNT),
+	FIELD(struct pl_family, by_runs, BOOL),
+	NESTED(struct pl_family, worst, ident_fields),
+	NESTED(struct pl_family, findings, findings_fields),
+	INDEX(struct pl_family, tick_verdict, PL_VERDICT_COUNT),
+	NESTED(struct pl_family, tick_worst, ident_fields),
+	NESTED(struct pl_family, tick_findings, findings_fields),
+	FIELD(struct pl_family, run_total, U32),
+	FIELD(struct pl_family, runs_changed, BOOL),
+	NESTED_ARRAY(struct pl_family, runs, run_fields),
+	FIELD(struct pl_family, alike_from_s, F64),
+	NESTED(struct pl_family, runs_evidence, evidence_fields),
+	INDEX(struct pl_family, alarm_verdict, PL_VERDICT_COUNT),
+	FIELD(struct pl_family, alarm_wall_s, F64),
+	INDEX(struct pl_family, told_verdict, PL_VERDICT_COUNT),
+	END,
+};
+
+const struct pl_state_field pl_state_header_fields[] = {
+	TEXT(struct pl_state_header, boot_id),
+	FIELD(struct pl_state_header, saved_s, F64),
+	FIELD(struct pl_state_header, time_scale, F64),
+	END,
+};
+
+const struct pl_state_field pl_state_match_fields[] = {
+	TEXT(struct pl_state_match, name),
+	NESTED(struct pl_state_match, family, family_fields),
+	END,
+};
+
+const struct pl_state_field pl_state_process_fields[] = {
+	TEXT(struct pl_state_process, match),
+	TEXT(struct pl_state_process, comm),
+	TEXT(struct pl_state_process, message),
+	FIELD(struct pl_state_process, start_code, U64),
+	NESTED(struct pl_state_process, track, track_fields),
+	END,
+};
+
+size_t pl_state_fields_covered(const struct pl_state_field *fields)
+{
+	size_t covered = 0;
+
+	for (; fields->name; fields++)
+		covered += fields->count *
+		           (fields->fields ? pl_state_fields_covered(fields->fields) : fields->size);
+	return covered;
+}

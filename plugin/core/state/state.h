@@ -1,0 +1,84 @@
+/*
+ * What was learned, as JSON: written whole or not at all, read whole or not at all.
+ *
+ * Knows the file's format and its fields; refuses to know who is followed and when to save. The
+ * text is one JSON object: a header, then "matches" and "processes", one element a line.
+ */
+#ifndef PL_STATE_STATE_H
+#define PL_STATE_STATE_H
+
+#include <stddef.h>
+
+#include "base/values.h"
+#include "track/family.h"
+#include "track/track.h"
+
+#define PL_STATE_FORMAT "procleak-state"
+#define PL_STATE_VERSION 1
+#define PL_STATE_NAME_SIZE 128
+#define PL_STATE_COMM_SIZE 64
+
+struct pl_state_header {
+	char boot_id[PL_BOOT_ID_SIZE]; /* of the host when it was saved; "" when unknown */
+	double saved_s;                /* Unix time */
+	double time_scale;
+};
+
+struct pl_state_match {
+	char name[PL_STATE_NAME_SIZE];
+	struct pl_family family;
+};
+
+struct pl_state_process {
+	char match[PL_STATE_NAME_SIZE]; /* the first one that it belongs to; for people */
+	char comm[PL_STATE_COMM_SIZE];
+	char message[PL_MESSAGE_SIZE]; /* the verdict in words; for people */
+	uint64_t start_code;           /* another one: it has called exec since */
+	struct pl_track track;
+};
+
+/* A text under way. All functions return 0 or -ENOMEM; after a failure only free it. */
+struct pl_state_writer;
+
+struct pl_state_writer *pl_state_writer_new(void);
+void pl_state_writer_free(struct pl_state_writer *writer);
+int pl_state_write_header(struct pl_state_writer *writer, const struct pl_state_header *header);
+/* All matches first, then all processes. */
+int pl_state_write_match(struct pl_state_writer *writer, const struct pl_state_match *match);
+int pl_state_write_process(struct pl_state_writer *writer, const struct pl_state_process *process);
+/* Ends the text; it belongs to the writer. */
+int pl_state_write_end(struct pl_state_writer *writer, const char **text, size_t *len);
+
+/*
+ * Puts the text where `path` is, so that whatever happens there is either the old file or the new
+ * one: a temporary file beside it, fsync, rename, fsync of the directory. Mode 0600.
+ * Returns 0 or -errno, and then the old file is as it was and the temporary one is gone.
+ */
+int pl_state_store(const char *path, const char *text, size_t len);
+
+/* What was read. A callback that is NULL is skipped. */
+struct pl_state_reader {
+	void *ctx;
+	void (*header)(void *ctx, const struct pl_state_header *header);
+	void (*match)(void *ctx, const struct pl_state_match *match);
+	void (*process)(void *ctx, const struct pl_state_process *process);
+};
+
+/*
+ * Reads a text. It is checked whole before the first callback.
+ * Returns 0; -EBADMSG when it is corrupt or truncated, -EPROTONOSUPPORT when it is of another
+ * version, -ENOMEM; then *problem says what is wrong (`size` bytes) and nothing was called.
+ */
+int pl_state_read(const char *text, size_t len, const struct pl_state_reader *reader, char *problem,
+                  size_t size);
+
+/*
+ * Loads a file: *text is to be freed. Returns -errno; -ENOENT when there is none, -EFBIG past 1
+ * GiB. Refuses what is not a regular file.
+ */
+int pl_state_load(const char *path, char **text, size_t *len);
+
+/* Moves a bad file aside, to PATH.bad. Returns 0 or -errno. */
+int pl_state_set_aside(const char *path);
+
+#endif
