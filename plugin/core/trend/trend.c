@@ -52,8 +52,9 @@ double pl_trend_theil_sen(const struct pl_point *p, size_t n)
 
 	if (n > PL_HISTORY_MAX_POINTS)
 		n = PL_HISTORY_MAX_POINTS;
+	const size_t apart = n / 3 > 0 ? n / 3 : 1;
 	for (size_t i = 0; i < n; i++)
-		for (size_t j = i + 1; j < n; j++)
+		for (size_t j = i + apart; j < n; j++)
 			if (p[j].t_s > p[i].t_s)
 				slopes[count++] = (p[j].y - p[i].y) / (p[j].t_s - p[i].t_s);
 	return pl_trend_median(slopes, count);

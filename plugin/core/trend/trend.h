@@ -13,7 +13,8 @@
 double pl_trend_median(double *v, size_t n);
 
 /*
- * Slope by Theil and Sen (JASA 63, 1968): the median of the slopes between all pairs. At most
+ * Slope by Theil and Sen (JASA 63, 1968): the median of the slopes between pairs. Of n points only
+ * pairs at least n / 3 apart count: near ones are mostly noise, and many. At most
  * PL_HISTORY_MAX_POINTS points. 0 for fewer than two.
  */
 double pl_trend_theil_sen(const struct pl_point *p, size_t n);
