@@ -11,6 +11,7 @@
 #define PL_EXIT_USAGE 2
 
 int pl_cli_watch(int argc, char **argv);
+int pl_cli_status(int argc, char **argv);
 int pl_cli_check_config(int argc, char **argv);
 int pl_cli_record(int argc, char **argv);
 int pl_cli_replay(int argc, char **argv);

@@ -182,6 +182,8 @@ void pl_engine_forget_restored(struct pl_engine *engine)
 static int begin_text(struct pl_engine *engine)
 {
 	struct pl_state_header header = { .saved_s = engine->now.wall_s,
+		                              .boot_s = (double)engine->host.boot_s,
+		                              .ticks_per_s = (double)engine->host.ticks_per_s,
 		                              .time_scale = engine->config->time_scale };
 	int err;
 

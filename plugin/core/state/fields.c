@@ -182,10 +182,9 @@ static const struct pl_state_field family_fields[] = {
 };
 
 const struct pl_state_field pl_state_header_fields[] = {
-	TEXT(struct pl_state_header, boot_id),
-	FIELD(struct pl_state_header, saved_s, F64),
-	FIELD(struct pl_state_header, time_scale, F64),
-	END,
+	TEXT(struct pl_state_header, boot_id),          FIELD(struct pl_state_header, saved_s, F64),
+	FIELD(struct pl_state_header, boot_s, F64),     FIELD(struct pl_state_header, ticks_per_s, F64),
+	FIELD(struct pl_state_header, time_scale, F64), END,
 };
 
 const struct pl_state_field pl_state_match_fields[] = {

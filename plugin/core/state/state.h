@@ -21,6 +21,8 @@
 struct pl_state_header {
 	char boot_id[PL_BOOT_ID_SIZE]; /* of the host when it was saved; "" when unknown */
 	double saved_s;                /* Unix time */
+	double boot_s;                 /* Unix time of the boot; 0 when unknown */
+	double ticks_per_s;            /* of start times */
 	double time_scale;
 };
 

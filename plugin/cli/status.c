@@ -1,0 +1,210 @@
+/* `procleak status`: what the daemon's plugin knows, from its state file. */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "explain/explain.h"
+#include "lines.h"
+#include "state/state.h"
+
+static const char program[] = "procleak status";
+
+static const char *const default_paths[] = {
+	"/var/lib/collectd/procleak.json",
+	"/var/lib/netdata/procleak.json",
+};
+
+struct status {
+	bool json;
+	bool failed;
+	bool header_printed;
+	unsigned process_count;
+	unsigned match_count;
+	unsigned alarm_count;
+	struct pl_state_header header;
+};
+
+/* Names are the processes' own: nothing of them may reach the terminal as a control sequence. */
+static void print_safe(const char *text, int width)
+{
+	int used = 0;
+
+	for (; *text && used < width; text++, used++) {
+		const unsigned char c = (unsigned char)*text;
+
+		putchar(c < ' ' || c >= 127 ? '?' : (int)c);
+	}
+	for (; used < width; used++)
+		putchar(' ');
+}
+
+static void take_header(void *ctx, const struct pl_state_header *header)
+{
+	struct status *status = ctx;
+	char age[32];
+	const double age_s = (double)time(NULL) - header->saved_s;
+
+	status->header = *header;
+	if (status->json)
+		return;
+	pl_explain_duration(age_s > 0 ? age_s : 0, age, sizeof(age));
+	printf("saved %s ago%s\n\n", age, age_s > 1800 ? " (is the daemon running?)" : "");
+}
+
+static void take_match(void *ctx, const struct pl_state_match *match)
+{
+	struct status *status = ctx;
+
+	status->match_count++;
+	if (match->family.member_count > 0 || status->json)
+		return;
+	print_safe(match->name, 20);
+	puts("  no process");
+}
+
+static void report_of(const struct pl_state_header *header, const struct pl_state_process *process,
+                      struct pl_report *out)
+{
+	const struct pl_settings settings = { .horizon_s = INFINITY };
+
+	pl_track_describe(&process->track, &settings, process->match, process->comm, out);
+	/* what the daemon said, with its own settings, holds */
+	memcpy(out->message, process->message, sizeof(out->message));
+	if (header->boot_s > 0 && header->ticks_per_s > 0)
+		out->subject.start_s =
+			header->boot_s + (double)process->track.ident.start_ticks / header->ticks_per_s;
+}
+
+static void print_row(struct status *status, const struct pl_state_process *process,
+                      const struct pl_report *report)
+{
+	struct pl_findings findings;
+	double floor_per_h;
+	char bytes[32] = "-";
+	char smallest[40] = "-";
+
+	if (!status->header_printed)
+		printf("%-20s  %-15s %8s  %-9s %11s %14s  %s\n", "MATCH", "NAME", "PID", "VERDICT",
+		       "ANON+SWAP", "WOULD SEE", "WHAT");
+	status->header_printed = true;
+	pl_track_findings(&process->track, &findings);
+	pl_explain_bytes(process->track.u_bytes, bytes, sizeof(bytes));
+	if (pl_findings_get(&findings, PL_FINDING_DETECTION_FLOOR, &floor_per_h)) {
+		pl_explain_bytes(floor_per_h, smallest, sizeof(smallest) - 3);
+		strcat(smallest, "/h");
+	}
+	print_safe(process->match, 20);
+	printf("  ");
+	print_safe(process->comm, 15);
+	printf(" %8d  %-9s %11s %14s  ", (int)process->track.ident.pid,
+	       pl_verdict_name(report->verdict), bytes, smallest);
+	if (report->verdict >= PL_VERDICT_GROWING)
+		print_safe(process->message, (int)strlen(process->message));
+	else
+		printf("%s", report->reason ? report->reason : "");
+	putchar('\n');
+}
+
+static void take_process(void *ctx, const struct pl_state_process *process)
+{
+	struct status *status = ctx;
+	struct pl_report report;
+
+	status->process_count++;
+	report_of(&status->header, process, &report);
+	status->alarm_count += report.verdict >= PL_VERDICT_LEAKING;
+	if (status->json)
+		status->failed |= pl_lines_report(stdout, &report) != 0;
+	else
+		print_row(status, process, &report);
+}
+
+static int print_state(struct status *status, const char *path, const char *text, size_t len)
+{
+	const struct pl_state_reader reader = { status, take_header, take_match, take_process };
+	char problem[128];
+	const int err = pl_state_read(text, len, &reader, problem, sizeof(problem));
+
+	if (err < 0) {
+		fprintf(stderr, "%s: %s: %s\n", program, path, problem);
+		return PL_EXIT_USAGE;
+	}
+	if (!status->json && status->process_count == 0)
+		puts("no process is followed yet");
+	if (fflush(stdout) != 0 || status->failed) {
+		fprintf(stderr, "%s: cannot write\n", program);
+		return PL_EXIT_USAGE;
+	}
+	return status->alarm_count > 0 ? PL_EXIT_ALARM : PL_EXIT_OK;
+}
+
+/* Tries the daemons' own places when none is named. */
+static int load(const char **path, char **text, size_t *len)
+{
+	int err = -ENOENT;
+
+	if (*path)
+		return pl_state_load(*path, text, len);
+	for (size_t i = 0; i < sizeof(default_paths) / sizeof(default_paths[0]); i++) {
+		*path = default_paths[i];
+		err = pl_state_load(*path, text, len);
+		if (err != -ENOENT)
+			return err;
+	}
+	*path = default_paths[0];
+	return err;
+}
+
+static void print_help(void)
+{
+	printf(
+		"usage: procleak status [--json] [STATEFILE]\n"
+		"\n"
+		"Prints what the daemon's plugin knows of every process that it follows, from its state\n"
+		"file (default: %s, or\n%s). Exits with 1 when one leaks.\n"
+		"\n"
+		"  --json   a line per process, as `procleak replay` prints them\n",
+		default_paths[0], default_paths[1]);
+}
+
+int pl_cli_status(int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		                                     { "help", no_argument, NULL, 'h' },
+		                                     { 0 } };
+	struct status status = { 0 };
+	const char *path = NULL;
+	char *text;
+	size_t len;
+	int option;
+	int err;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help();
+			return PL_EXIT_OK;
+		}
+		if (option != 'j')
+			return PL_EXIT_USAGE;
+		status.json = true;
+	}
+	if (argc - optind > 1) {
+		fprintf(stderr, "%s: one state file at a time; --help tells more\n", program);
+		return PL_EXIT_USAGE;
+	}
+	if (optind < argc)
+		path = argv[optind];
+	err = load(&path, &text, &len);
+	if (err < 0) {
+		fprintf(stderr, "%s: %s: %s\n", program, path, strerror(-err));
+		return PL_EXIT_USAGE;
+	}
+	err = print_state(&status, path, text, len);
+	free(text);
+	return err;
+}
