@@ -62,6 +62,16 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
+# The plugin as a whole, between a fake daemon and a fake engine.
+COLLECTD_TEST := $(BUILD)/tests/unit/collectd_test
+
+$(COLLECTD_TEST): BASE_FLAGS += $(COLLECTD_FLAGS)
+$(COLLECTD_TEST): tests/unit/collectd_test.c $(COLLECTD_OBJ) $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(COLLECTD_OBJ) \
+		$(CORE_LIB) $(LIBS)
+
 unit-tests: $(UNIT_BIN)
 
 # What the demo and the tests measure: small programs that leak, or do not, or attack.

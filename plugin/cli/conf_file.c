@@ -141,7 +141,8 @@ static char *copy_key(struct parser *parser)
 	memcpy(key->text, token->text, token->len);
 	key->text[token->len] = '\0';
 	advance(parser);
-	return key->text;
+	/* freed by way of its text: free_item() */
+	return (char *)key + offsetof(struct placed_key, text);
 }
 
 /* Turns the token into a value. Returns false when it is none. */

@@ -85,7 +85,8 @@ static void free_blocks(void)
 /* Called once for each <Plugin procleak> block. */
 static int take_config(oconfig_item_t *block)
 {
-	oconfig_item_t **grown = realloc(host.blocks, (host.block_count + 1) * sizeof(*grown));
+	oconfig_item_t **grown =
+		realloc(host.blocks, (host.block_count + 1) * sizeof(oconfig_item_t *));
 	oconfig_item_t *copy;
 
 	if (!grown) {
@@ -168,11 +169,9 @@ static void take_report(void *ctx, const struct pl_report *report)
 	if (!host.sender)
 		host.sender = pl_sender_new();
 	error = host.sender ? pl_sender_push(host.sender, report) : -ENOMEM;
-	if (error == 0) {
-		pl_log_release(&log_sink, &host.sender_complaint, PL_LOG_NOTICE,
-		               "notifications are sent again");
+	/* no word when it works again: a queue that is full now and then would flap */
+	if (error == 0)
 		return;
-	}
 	pl_log_complain(&log_sink, &host.sender_complaint, pl_engine_now().mono_s, PL_LOG_ERROR,
 	                "a notification is lost, since %s: %s",
 	                error == -ENOBUFS ? "the plugins that take them hang" : strerror(-error),

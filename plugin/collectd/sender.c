@@ -43,6 +43,7 @@ struct pl_sender {
 	bool started;
 	bool stopping;
 	bool finished;
+	bool abandoned; /* nobody waits for the thread any more: it frees the sender */
 	size_t first;
 	size_t count;
 	struct notice queue[QUEUE_LENGTH];
@@ -143,10 +144,18 @@ static void send_notice(const struct notice *notice)
 		plugin_notification_meta_free(n.meta);
 }
 
+static void destroy_sender(struct pl_sender *sender)
+{
+	pthread_cond_destroy(&sender->changed);
+	pthread_mutex_destroy(&sender->mutex);
+	free(sender);
+}
+
 static void *run_sender(void *arg)
 {
 	struct pl_sender *sender = arg;
 	struct notice notice;
+	bool abandoned;
 
 	pthread_mutex_lock(&sender->mutex);
 	while (sender->count > 0 || !sender->stopping) {
@@ -162,8 +171,11 @@ static void *run_sender(void *arg)
 		pthread_mutex_lock(&sender->mutex);
 	}
 	sender->finished = true;
+	abandoned = sender->abandoned;
 	pthread_cond_broadcast(&sender->changed);
 	pthread_mutex_unlock(&sender->mutex);
+	if (abandoned)
+		destroy_sender(sender);
 	return NULL;
 }
 
@@ -231,14 +243,13 @@ void pl_sender_free(struct pl_sender *sender, double timeout_s)
 			break;
 	}
 	finished = sender->finished || !sender->started;
-	pthread_mutex_unlock(&sender->mutex);
-	if (!finished) {
+	sender->abandoned = !finished;
+	if (!finished)
 		pthread_detach(sender->thread);
+	pthread_mutex_unlock(&sender->mutex);
+	if (!finished)
 		return;
-	}
 	if (sender->started)
 		pthread_join(sender->thread, NULL);
-	pthread_cond_destroy(&sender->changed);
-	pthread_mutex_destroy(&sender->mutex);
-	free(sender);
+	destroy_sender(sender);
 }

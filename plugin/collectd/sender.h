@@ -22,7 +22,7 @@ int pl_sender_push(struct pl_sender *sender, const struct pl_report *report);
 
 /*
  * Sends what is left and ends the thread, within `timeout_s`; a thread that hangs in a
- * notification plugin is left behind with what it uses. NULL is allowed.
+ * notification plugin is left behind, and frees what it uses if it ever returns. NULL is allowed.
  */
 void pl_sender_free(struct pl_sender *sender, double timeout_s);
 

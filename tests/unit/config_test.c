@@ -339,6 +339,27 @@ static void test_names(void)
 	stop(&b);
 }
 
+static void test_mixing_names(void)
+{
+	struct bench b = start();
+
+	set(&b, add(&b, "web"), "PerProcess", "true");
+	add(&b, "web-other");
+	add(&b, "web-12");
+	add(&b, "web-12b");
+	add(&b, "db");
+	add(&b, "db-other");
+	add(&b, "db-regions");
+	finish(&b);
+	is_num(b.faults.count, 3, "names that are those of a match's parts");
+	is_str(last_fault,
+	       "match \"db-regions\": its series would mix with those of \"db\"; it is left out",
+	       "are told");
+	is_num(b.config->match_count, 4, "and left out, others are not");
+	is_str(b.config->matches[3].name, "db-other", "such as what no part is called");
+	stop(&b);
+}
+
 static void test_short_forms(void)
 {
 	struct bench b = start();
@@ -527,6 +548,7 @@ int main(void)
 	test_inheritance();
 	test_conditions();
 	test_names();
+	test_mixing_names();
 	test_short_forms();
 	test_ini();
 	test_bad_files();

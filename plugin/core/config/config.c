@@ -169,6 +169,8 @@ static int set_regex(const struct target *target, const char *value)
 	const size_t len = strlen(reason);
 	int error;
 
+	if (!match)
+		return -EINVAL;
 	if (danger)
 		return refuse(target, value, danger);
 	error = regcomp(&compiled, value, REG_EXTENDED | REG_NOSUB);
@@ -210,7 +212,7 @@ static int set_user(const struct target *target, const char *value)
 		uid = found->pw_uid;
 	}
 	error = store_text(target, value);
-	if (error == 0)
+	if (error == 0 && target->match)
 		target->match->uid = uid;
 	return error;
 }
@@ -557,8 +559,7 @@ static void inherit(const struct pl_config *config, struct pl_match *match)
 	}
 }
 
-/* Makes a match ready. Returns false when it must go. */
-static bool finish_match(const struct pl_config *config, struct pl_match *match,
+static void finish_match(const struct pl_config *config, struct pl_match *match,
                          struct pl_config_faults *faults)
 {
 	const struct target target = {
@@ -566,38 +567,76 @@ static bool finish_match(const struct pl_config *config, struct pl_match *match,
 		.option = &pl_options[pl_option_find("Command")],
 	};
 
+	if (!match->useless && !has_condition(match) && set_comm(&target, match->given_name) != 0)
+		match->useless = true;
 	if (match->useless)
-		return false;
-	if (!has_condition(match) && set_comm(&target, match->given_name) != 0)
-		return false;
+		return;
 	if (match->children && !match->pid_file && match->pid == 0) {
 		pl_config_fault(faults, NULL, "match \"%s\": Children needs PidFile", match->given_name);
 		match->children = false;
 	}
 	inherit(config, match);
-	return true;
 }
 
-void pl_config_finish(struct pl_config *config, struct pl_config_faults *faults)
+/* Whether `name` is what a series of a part of the match is called: NAME-PID, NAME-other... */
+static bool is_part_of(const char *name, const struct pl_match *match)
 {
-	const uint64_t auto_bit = UINT64_C(1) << pl_option_find("Auto");
+	const size_t len = strlen(match->name);
+	const char *suffix = name + len + 1;
+
+	if (strncmp(name, match->name, len) != 0 || name[len] != '-')
+		return false;
+	if (strcmp(suffix, "regions") == 0)
+		return true;
+	return match->per_process &&
+	       (strcmp(suffix, "other") == 0 || (*suffix && !suffix[strspn(suffix, "0123456789")]));
+}
+
+/* Two matches that publish under one name would mix their numbers. */
+static void drop_mixed(struct pl_config *config, struct pl_config_faults *faults)
+{
+	for (size_t i = 0; i < config->match_count; i++) {
+		for (size_t j = 0; j < config->match_count; j++) {
+			struct pl_match *match = &config->matches[i];
+
+			if (match->useless || config->matches[j].useless ||
+			    !is_part_of(match->name, &config->matches[j]))
+				continue;
+			match->useless = true;
+			pl_config_fault(
+				faults, NULL,
+				"match \"%s\": its series would mix with those of \"%s\"; it is left out",
+				match->given_name, config->matches[j].given_name);
+		}
+	}
+}
+
+static void drop_useless(struct pl_config *config)
+{
 	size_t kept = 0;
 
 	for (size_t i = 0; i < config->match_count; i++) {
 		struct pl_match *match = &config->matches[i];
 
-		if (!finish_match(config, match, faults)) {
+		if (match->useless)
 			free_match(match);
-			continue;
-		}
-		if (kept != i)
-			config->matches[kept] = *match;
-		kept++;
+		else
+			config->matches[kept++] = *match;
 	}
 	config->match_count = kept;
+}
+
+void pl_config_finish(struct pl_config *config, struct pl_config_faults *faults)
+{
+	const uint64_t auto_bit = UINT64_C(1) << pl_option_find("Auto");
+
+	for (size_t i = 0; i < config->match_count; i++)
+		finish_match(config, &config->matches[i], faults);
+	drop_mixed(config, faults);
+	drop_useless(config);
 	/* whoever named a process, be it badly, did not ask for all of them */
 	if (!(config->set_mask & auto_bit))
 		config->auto_enabled = !config->match_given;
-	if (kept == 0 && !config->auto_enabled)
+	if (config->match_count == 0 && !config->auto_enabled)
 		pl_config_fault(faults, NULL, "no process is left to watch");
 }

@@ -164,8 +164,8 @@ static void fold_key(const char *key, char out[FOLDED_SIZE])
 
 int pl_option_find(const char *key)
 {
-	char wanted[FOLDED_SIZE];
-	char known[FOLDED_SIZE];
+	char wanted[FOLDED_SIZE] = "";
+	char known[FOLDED_SIZE] = "";
 
 	fold_key(key, wanted);
 	for (size_t i = 0; i < pl_option_count; i++) {
@@ -201,8 +201,8 @@ static size_t edit_distance(const char *a, const char *b)
 
 int pl_option_nearest(const char *key)
 {
-	char wanted[FOLDED_SIZE];
-	char known[FOLDED_SIZE];
+	char wanted[FOLDED_SIZE] = "";
+	char known[FOLDED_SIZE] = "";
 	int nearest = -1;
 	size_t least;
 
