@@ -3,6 +3,7 @@
 
   evaluate.py [--set tune|report] [--seeds N] [--family NAME] [--detector CMD] [--references]
   evaluate.py --clean FOLDER...        folders of traces that must not alarm (no labels needed)
+  evaluate.py --real                   the traces recorded from real programs
 
 The detector is run once a trace, `CMD FILE`, and prints JSON lines as `procleak replay` does.
 Traces, labels and results stay under build/eval/SET for a closer look at what went wrong.
@@ -17,6 +18,7 @@ import concurrent.futures
 import glob
 import hashlib
 import json
+import lzma
 import os
 import shlex
 import shutil
@@ -351,15 +353,62 @@ def score_clean(folders, command, jobs):
     return accused
 
 
+def judge_real(name, label, lines):
+    """Returns what is wrong with what was said of a recorded program, or None."""
+    alarms = [line for line in lines if line.get("alarm") and not line.get("summary")]
+    if not label["leak"]:
+        return "%d alarms: %s" % (len(alarms), alarms[0].get("message")) if alarms else None
+    if not alarms:
+        return "no alarm; it ends as %s" % lines[-1].get("verdict")
+    pids = label.get("pids")
+    wrong = [line for line in alarms if pids and line.get("pid") and line["pid"] not in pids]
+    if wrong:
+        return "accuses pid %d: %s" % (wrong[0]["pid"], wrong[0].get("message"))
+    if metric_of(alarms[-1]) not in label["metrics"]:
+        return "says that %s leaks" % alarms[-1].get("metric")
+    return None
+
+
+def score_real(args, command):
+    """Judges the traces that record.py made. Returns [(name, label, what is wrong or None,
+    lines)]."""
+    source = os.path.join(ROOT, "tests/scenario/real")
+    directory = os.path.join(args.directory, "real")
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(source, "manifest.json")) as file:
+        manifest = json.load(file)
+
+    def judge(item):
+        name, label = item
+        path = os.path.join(directory, name + ".csv")
+        with lzma.open(os.path.join(source, name + ".csv.xz")) as packed, open(path, "wb") as file:
+            file.write(packed.read())
+        scale = ["--time-scale", str(label["time_scale"])]
+        lines, error = run_detector(command + scale, path)
+        return name, label, error or judge_real(name, label, lines), lines
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        return list(pool.map(judge, sorted(manifest.items())))
+
+
+def print_real(results):
+    for name, label, wrong, lines in results:
+        alarm = next((line for line in lines if line.get("alarm")), {})
+        print("%-5s %-26s %-5s %s" % ("ok" if not wrong else "WRONG", name,
+                                      "leak" if label["leak"] else "fine",
+                                      wrong or alarm.get("message", "")))
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--set", choices=("tune", "report"), default="tune")
-    parser.add_argument("--seeds", type=int, default=8, help="traces a family")
+    parser.add_argument("--seeds", type=int, default=16, help="traces a family")
     parser.add_argument("--family", help="only this one")
     parser.add_argument("--detector", default=os.path.join(BUILD, "procleak") + " replay")
     parser.add_argument("--references", action="store_true", help="score reference detectors too")
     parser.add_argument("--only-references", action="store_true", help="do not run ours")
     parser.add_argument("--clean", nargs="+", metavar="FOLDER", help="must not alarm")
+    parser.add_argument("--real", action="store_true", help="the recorded traces")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--worst", type=int, default=12, help="failures to list of each kind")
     parser.add_argument("--directory", default=os.path.join(BUILD, "eval"))
@@ -372,6 +421,10 @@ def main():
     command = shlex.split(args.detector)
     if args.clean:
         return 1 if score_clean(args.clean, command, args.jobs) else 0
+    if args.real:
+        results = score_real(args, command)
+        print_real(results)
+        return 1 if any(wrong for _, _, wrong, _ in results) else 0
     directory, labels = make_corpus(args)
     result = {}
     if not args.only_references:

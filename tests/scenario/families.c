@@ -237,8 +237,8 @@ static void draw_gc(struct program *p, struct rng *r, double low_s, double high_
 static void leak_gc_saw(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
-	set_days(s, r, 4, 20);
-	draw_gc(p, r, 30, 4 * HOUR);
+	set_days(s, r, 5, 20);
+	draw_gc(p, r, 30, 9 * HOUR);
 	p->brk_heap = false;
 	add_leak(s, r, draw_driver(r), 8, 60);
 }
@@ -595,6 +595,41 @@ static void leak_heavy_noise(struct scene *s, struct rng *r)
 	add_leak(s, r, draw_driver(r), 6, 20);
 }
 
+/* Memory follows a daily wave, and leaks at the same pace day and night. */
+static void leak_time_diurnal(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 4, 25);
+	p->load.day_share = rng_range(r, 0.4, 0.9);
+	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.05, 0.5) / p->load.mean_per_s;
+	add_leak(s, r, DRIVE_TIME, 15, 90);
+}
+
+/* Hardly anything to do: a timer or a background thread leaks. */
+static void leak_idle(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 3, 20);
+	p->cpu_per_request_s *= 0.01;
+	p->load.mean_per_s *= 0.01;
+	p->load_bytes_per_rps = 0;
+	p->noise_bytes *= 0.1;
+	add_leak(s, r, DRIVE_TIME, 7, 60);
+	s->causes = ANY_CAUSE;
+}
+
+/* Traffic grows and memory with it, and it leaks on top of that. */
+static void leak_load_ramp(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 6, 25);
+	p->load.ramp_per_day = rng_range(r, 0.3, 1) / (s->duration_s / DAY);
+	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.05, 0.2) / p->load.mean_per_s;
+	s->columns = COLUMNS_ALL;
+	add_leak(s, r, draw_driver(r), 40, 120);
+	s->rate_scored = false;
+}
+
 static void leak_weekly_load(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
@@ -683,7 +718,7 @@ static void fine_walk(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	p->walk_band_bytes = p->base_bytes * rng_range(r, 0.02, 0.2);
 	/* hours to cross the band, by the square root */
-	p->walk_bytes_per_sqrt_h = p->walk_band_bytes / sqrt(rng_log_range(r, 2, 24));
+	p->walk_bytes_per_sqrt_h = p->walk_band_bytes / sqrt(rng_log_range(r, 2, 48));
 }
 
 static void fine_warm_minutes(struct scene *s, struct rng *r)
@@ -807,7 +842,6 @@ static void fine_load_ramp(struct scene *s, struct rng *r)
 		p->load.day_share = rng_range(r, 0.2, 0.7);
 	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.1, 0.6) / p->load.mean_per_s;
 	p->hold_s = fmax(p->hold_s, 20 / p->load.mean_per_s);
-	s->columns = COLUMNS_ALL;
 }
 
 static void fine_load_step(struct scene *s, struct rng *r)
@@ -840,6 +874,23 @@ static void fine_steps(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	p->steps[p->step_count++] = (struct event){ .at_s = s->duration_s * rng_range(r, 0.2, 0.9),
 		                                        .bytes = -0.1 * p->base_bytes };
+}
+
+/* Features switched on one after the other. */
+static void fine_steps_up(struct scene *s, struct rng *r)
+{
+	set_days(s, r, 3, 25);
+	draw_steps(s, r, rng_int(r, 2, 3));
+}
+
+/* Traffic wanders over days, memory with it. */
+static void fine_load_wander(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 3, 28);
+	p->load.noise_tau_s = rng_log_range(r, 6, 96) * HOUR;
+	p->load.noise_share = rng_range(r, 0.15, 0.35);
+	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.1, 1) / p->load.mean_per_s;
 }
 
 static void fine_batch(struct scene *s, struct rng *r)
@@ -936,6 +987,9 @@ static void fine_postgres(struct scene *s, struct rng *r)
 		s->slots[i].program.shmem_touch_tau_s = rng_log_range(r, 10 * MINUTE, 6 * HOUR);
 		s->slots[i].program.warm_bytes = rng_range(r, 1, 30) * MIB;
 		s->slots[i].program.warm_tau_s = rng_range(r, 5, 60) * MINUTE;
+		if (s->slots[i].life_s > 0) /* else its lives would look like nothing but a leak */
+			s->slots[i].program.warm_tau_s =
+				fmin(s->slots[i].program.warm_tau_s, s->slots[i].life_s / 8);
 	}
 }
 
@@ -1069,9 +1123,9 @@ static void fine_start_to_limit(struct scene *s, struct rng *r)
 	set_birth(s, r, true);
 	p->warm_bytes = p->base_bytes * rng_range(r, 1, 6);
 	p->warm_linear = rng_chance(r, 0.3);
-	p->warm_tau_s = rng_range(r, 2, p->warm_linear ? 15 : 20) * MINUTE;
+	p->warm_tau_s = rng_range(r, 2, p->warm_linear ? 10 : 20) * MINUTE;
 	s->limit_bytes = (p->base_bytes + p->warm_bytes) *
-	                 (p->warm_linear ? rng_range(r, 1.8, 4) : rng_range(r, 1.25, 3));
+	                 (p->warm_linear ? rng_range(r, 2.2, 4) : rng_range(r, 1.25, 3));
 }
 
 /* The heap is let grow to -Xmx whether there is need or not. */
@@ -1227,6 +1281,9 @@ const struct family families[] = {
 	  leak_urgent_first_hour },
 	{ "leak-urgent-later", "a fast leak begins in an old process", false, leak_urgent_later },
 	{ "leak-urgent-saw", "to the limit under a sawtooth", true, leak_urgent_saw },
+	{ "leak-time-diurnal", "by time under diurnal load", false, leak_time_diurnal },
+	{ "leak-idle", "of an idle program", false, leak_idle },
+	{ "leak-load-ramp", "while the load grows", true, leak_load_ramp },
 	{ "leak-heavy-noise", "under strong AR noise", true, leak_heavy_noise },
 	{ "leak-weekly-load", "per request under weekly load", true, leak_weekly_load },
 	{ "leak-clock-jump", "across clock steps", true, leak_clock_jump },
@@ -1253,6 +1310,8 @@ const struct family families[] = {
 	{ "fine-load-step", "load doubles for good", true, fine_load_step },
 	{ "fine-one-step", "one step", false, fine_one_step },
 	{ "fine-steps", "several steps", false, fine_steps },
+	{ "fine-steps-up", "two or three steps, all up", false, fine_steps_up },
+	{ "fine-load-wander", "load that wanders over days", false, fine_load_wander },
 	{ "fine-batch", "batch", false, fine_batch },
 	{ "fine-weekly-batch", "batch once a week", true, fine_weekly_batch },
 	{ "fine-peak-retained", "one-peak retention", false, fine_peak_retained },
