@@ -16,9 +16,10 @@ import evaluate  # noqa: E402
 
 FLOOR = os.path.join(HERE, "floor.json")
 SEEDS = {"tune": 4, "report": 3}
-AT_LEAST = {"recall": 0.01, "precision": 0.01, "covered": 0.02, "cause": 0.02, "place": 0.02,
-            "metric": 0.02, "in_time": 0.02, "cleared": 0.02}  # score: allowance
-AT_MOST = {"false_per_week": 0.005, "over_median": 0.1, "over_p90": 0.3, "rate_error": 0.005}
+# score: allowance, about two traces of the few that this part holds
+AT_LEAST = {"recall": 0.015, "precision": 0.015, "covered": 0.04, "cause": 0.04, "place": 0.04,
+            "metric": 0.03, "in_time": 0.1, "cleared": 0.02}
+AT_MOST = {"false_per_week": 0.015, "over_median": 0.15, "over_p90": 1, "rate_error": 0.005}
 
 
 class Arguments:
