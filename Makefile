@@ -139,6 +139,91 @@ eval: $(BUILD)/procleak $(SCENARIO_BIN) ## score the detector on the tune set (A
 eval-report: $(BUILD)/procleak $(SCENARIO_BIN) ## score it on the report set: other seeds, new families
 	BUILD=$(BUILD) tests/scenario/evaluate.py --set report --references $(ARGS)
 
+# Static checks. Every translation unit has a stamp, so that a second run looks at changes only.
+CLANG ?= clang
+CLANG_TIDY ?= clang-tidy
+CLANG_FORMAT ?= clang-format
+CPPCHECK ?= cppcheck
+LINT_JOBS ?= 2
+LINT_SRC := $(sort $(wildcard plugin/*/*.c plugin/core/*/*.c tests/*/*.c tests/*/*/*.c))
+LINT_HDR := $(sort $(wildcard plugin/*/*.h plugin/core/*/*.h tests/*/*.h))
+LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -Iplugin/core -Itests/unit $(COLLECTD_FLAGS)
+TIDY_STAMPS := $(LINT_SRC:%.c=$(BUILD)/lint/tidy/%.ok)
+LINT_EVERYTHING := all unit-tests test-programs host-programs scenario-tools
+
+$(BUILD)/lint/tidy/%.ok: %.c $(LINT_HDR) .clang-tidy
+	@mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet $< -- $(LINT_FLAGS) >$@.log 2>&1 || \
+		{ grep -A2 -E '(error|warning): ' $@.log; echo "  the whole path: $@.log"; exit 1; }
+	@touch $@
+
+LINT_PARTS := lint-format lint-text lint-compilers lint-cppcheck lint-tidy
+
+lint: ## formatting, both compilers with -Werror, clang-tidy, cppcheck, layering, purity
+	@packaging/deps.sh build lint
+	@status=0; $(MAKE) --no-print-directory -k $(LINT_PARTS) || status=$$?; $(GIVE_BACK); \
+		exit $$status
+
+lint-format:
+	@echo "  LINT    format"
+	@$(CLANG_FORMAT) --dry-run -Werror $(LINT_SRC) $(LINT_HDR)
+
+lint-text:
+	@echo "  LINT    layers, text, headers"
+	@status=0; tests/lint/layers.py . || status=1; tests/lint/text.py . || status=1; \
+		tests/lint/headers.py . $(LINT_FLAGS) || status=1; exit $$status
+
+lint-compilers:
+	@$(MAKE) --no-print-directory -k -j$(LINT_JOBS) CI=1 CC=gcc BUILD=$(BUILD)/lint/gcc \
+		$(LINT_EVERYTHING)
+	@$(MAKE) --no-print-directory -k -j$(LINT_JOBS) CI=1 CC=$(CLANG) BUILD=$(BUILD)/lint/clang \
+		$(LINT_EVERYTHING)
+	@echo "  LINT    symbols"
+	@tests/lint/symbols.py $(BUILD)/lint/gcc/obj/plugin/core
+
+lint-cppcheck:
+	@echo "  LINT    cppcheck"
+	@mkdir -p $(BUILD)/lint/cppcheck
+	@$(CPPCHECK) --quiet --error-exitcode=1 -j $(LINT_JOBS) --std=c11 --inline-suppr \
+		--cppcheck-build-dir=$(BUILD)/lint/cppcheck --suppressions-list=tests/lint/cppcheck.txt \
+		--enable=warning,performance,portability -D_GNU_SOURCE -Iplugin/core -Itests/unit \
+		$(LINT_SRC)
+
+lint-tidy:
+	@echo "  LINT    clang-tidy"
+	@$(MAKE) --no-print-directory -k -j$(LINT_JOBS) $(TIDY_STAMPS)
+
+# The unit tests once more, with the sanitizers watching.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+asan: ## unit tests under the address and undefined behaviour sanitizers
+	@packaging/deps.sh build
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g $(SANITIZE)" \
+		LDFLAGS="$(SANITIZE)" unit-tests
+	@status=0; prove --jobs 2 $(UNIT_SRC:tests/unit/%.c=$(BUILD)/asan/tests/unit/%) || status=$$?; \
+		$(GIVE_BACK); exit $$status
+
+# libFuzzer on everything that reads text from outside.
+FUZZ_SECONDS ?= 5
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+$(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(BUILD)/fuzz/obj/libprocleak.a
+	$(if $(Q),@echo "  FUZZ    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -std=gnu17 -D_GNU_SOURCE -Iplugin/core $(WARNINGS) -o $@ $< \
+		$(filter %.a,$^) $(LIBS)
+
+fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
+	@packaging/deps.sh build lint
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) \
+		CFLAGS="-g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+		$(BUILD)/fuzz/obj/libprocleak.a
+	@$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz)
+	@tests/fuzz/seeds.py tests/fixtures $(BUILD)/fuzz/seeds
+	@status=0; tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS) || status=$$?; \
+		$(GIVE_BACK); exit $$status
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
@@ -146,4 +231,4 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all check clean demo deps eval eval-report help host-programs scenario-tools unit-tests test-programs
+.PHONY: asan fuzz lint $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs scenario-tools unit-tests test-programs

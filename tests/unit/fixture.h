@@ -19,7 +19,7 @@ static inline const char *fixture_root(void)
  */
 static inline char *fixture_read(const char *path, size_t *len)
 {
-	char full[512];
+	char full[1024];
 	static char buf[1 << 20];
 
 	(void)snprintf(full, sizeof(full), "%s/%s", fixture_root(), path);

@@ -165,69 +165,70 @@ static void test_status(void)
 	}
 }
 
+static const struct pl_stat stats[] = {
+	{ .pid = 2,
+	  .ppid = 0,
+	  .comm = "kthreadd",
+	  .state = 'S',
+	  .kernel_thread = true,
+	  .start_ticks = 2,
+	  .system_ticks = 5,
+	  .thread_count = 1 },
+	{ .pid = 1310,
+	  .ppid = 1,
+	  .comm = "redis-server",
+	  .state = 'S',
+	  .start_ticks = 171290,
+	  .minor_faults = 10947,
+	  .major_faults = 12,
+	  .user_ticks = 4521,
+	  .system_ticks = 1203,
+	  .thread_count = 4,
+	  .vm_size_bytes = 68640 * KIB,
+	  .start_code = 94394742104064 },
+	{ .pid = 1601,
+	  .ppid = 1310,
+	  .comm = "python3",
+	  .state = 'Z',
+	  .start_ticks = 171601,
+	  .minor_faults = 319,
+	  .thread_count = 1 },
+	{ .pid = 1777,
+	  .ppid = 1,
+	  .comm = ") R 1\nVmRSS: 9",
+	  .state = 'R',
+	  .start_ticks = 171777,
+	  .minor_faults = 44,
+	  .major_faults = 1,
+	  .user_ticks = 7,
+	  .system_ticks = 8,
+	  .thread_count = 3,
+	  .vm_size_bytes = 1032 * KIB,
+	  .start_code = 94394742104064 },
+};
+
+static bool same_stat(const struct pl_stat *got, const struct pl_stat *want)
+{
+	return got->pid == want->pid && got->ppid == want->ppid && strcmp(got->comm, want->comm) == 0 &&
+	       got->state == want->state && got->kernel_thread == want->kernel_thread &&
+	       got->start_ticks == want->start_ticks && got->minor_faults == want->minor_faults &&
+	       got->major_faults == want->major_faults && got->user_ticks == want->user_ticks &&
+	       got->system_ticks == want->system_ticks && got->thread_count == want->thread_count &&
+	       got->vm_size_bytes == want->vm_size_bytes && got->start_code == want->start_code;
+}
+
 static void test_stat(void)
 {
-	static const struct pl_stat cases[] = {
-		{ .pid = 2,
-		  .ppid = 0,
-		  .comm = "kthreadd",
-		  .state = 'S',
-		  .kernel_thread = true,
-		  .start_ticks = 2,
-		  .system_ticks = 5,
-		  .thread_count = 1 },
-		{ .pid = 1310,
-		  .ppid = 1,
-		  .comm = "redis-server",
-		  .state = 'S',
-		  .start_ticks = 171290,
-		  .minor_faults = 10947,
-		  .major_faults = 12,
-		  .user_ticks = 4521,
-		  .system_ticks = 1203,
-		  .thread_count = 4,
-		  .vm_size_bytes = 68640 * KIB,
-		  .start_code = 94394742104064 },
-		{ .pid = 1601,
-		  .ppid = 1310,
-		  .comm = "python3",
-		  .state = 'Z',
-		  .start_ticks = 171601,
-		  .minor_faults = 319,
-		  .thread_count = 1 },
-		{ .pid = 1777,
-		  .ppid = 1,
-		  .comm = ") R 1\nVmRSS: 9",
-		  .state = 'R',
-		  .start_ticks = 171777,
-		  .minor_faults = 44,
-		  .major_faults = 1,
-		  .user_ticks = 7,
-		  .system_ticks = 8,
-		  .thread_count = 3,
-		  .vm_size_bytes = 1032 * KIB,
-		  .start_code = 94394742104064 },
-	};
-
 	for (size_t k = 0; k < COUNT(kernels); k++) {
-		for (size_t i = 0; i < COUNT(cases); i++) {
-			const struct pl_stat *want = &cases[i];
+		for (size_t i = 0; i < COUNT(stats); i++) {
 			char name[64];
 			size_t len;
 			struct pl_stat got = { 0 };
-			char *text = read_of(kernels[k].tree, want->pid, "stat", &len);
+			char *text = read_of(kernels[k].tree, stats[i].pid, "stat", &len);
 			const int err = text ? pl_parse_stat(text, len, &got) : -ENOENT;
 			free(text);
-			(void)snprintf(name, sizeof(name), "%s: stat of %d", kernels[k].tree, want->pid);
-			ok(err == 0 && got.pid == want->pid && got.ppid == want->ppid &&
-			       strcmp(got.comm, want->comm) == 0 && got.state == want->state &&
-			       got.kernel_thread == want->kernel_thread &&
-			       got.start_ticks == want->start_ticks && got.minor_faults == want->minor_faults &&
-			       got.major_faults == want->major_faults && got.user_ticks == want->user_ticks &&
-			       got.system_ticks == want->system_ticks &&
-			       got.thread_count == want->thread_count &&
-			       got.vm_size_bytes == want->vm_size_bytes && got.start_code == want->start_code,
-			   name);
+			(void)snprintf(name, sizeof(name), "%s: stat of %d", kernels[k].tree, stats[i].pid);
+			ok(err == 0 && same_stat(&got, &stats[i]), name);
 		}
 	}
 }
@@ -353,7 +354,7 @@ static void test_small_files(void)
 
 static bool path_is(const char *path, size_t len, const char *want)
 {
-	return len == strlen(want) && memcmp(path, want, len) == 0;
+	return len == strlen(want) && (len == 0 || memcmp(path, want, len) == 0);
 }
 
 static void test_cgroup(void)
@@ -436,47 +437,47 @@ static void test_net(void)
 }
 
 /* linux-6.18 was captured; the numbers were read off its files by eye. */
+static const struct expected captured_redis[] = {
+	{ PL_M_PSS, ALL, 8760 * KIB },
+	{ PL_M_PSS_DIRTY, ALL, 2728 * KIB },
+	{ PL_M_PSS_ANON, ALL, 2728 * KIB },
+	{ PL_M_PSS_FILE, ALL, 6032 * KIB },
+	{ PL_M_PSS_SHMEM, ALL, 0 },
+	{ PL_M_USS, ALL, 7008 * KIB },
+	{ PL_M_PRIVATE_CLEAN, ALL, 4280 * KIB },
+	{ PL_M_PRIVATE_DIRTY, ALL, 2728 * KIB },
+	{ PL_M_SHARED_CLEAN, ALL, 5200 * KIB },
+	{ PL_M_SHARED_DIRTY, ALL, 0 },
+	{ PL_M_REFERENCED, ALL, 12208 * KIB },
+	{ PL_M_ANONYMOUS, ALL, 2728 * KIB },
+	{ PL_M_KSM, ALL, 0 },
+	{ PL_M_LAZYFREE, ALL, 0 },
+	{ PL_M_ANON_HUGE, ALL, 0 },
+	{ PL_M_SHMEM_HUGE, ALL, 0 },
+	{ PL_M_FILE_HUGE, ALL, 0 },
+	{ PL_M_SWAP_PSS, ALL, 0 },
+	{ PL_M_VM_LOCKED, ALL, 0 },
+};
+static const struct expected captured_threads[] = {
+	{ PL_M_RSS, ALL, 15220 * KIB },
+	{ PL_M_ANON, ALL, 9052 * KIB },
+	{ PL_M_FILE, ALL, 6168 * KIB },
+	{ PL_M_SHMEM, ALL, 0 },
+	{ PL_M_SWAP, ALL, 0 },
+	{ PL_M_VM_SIZE, ALL, 388656 * KIB },
+	{ PL_M_VM_DATA, ALL, 52260 * KIB },
+	{ PL_M_VM_LOCKED, ALL, 0 },
+	{ PL_M_PAGE_TABLES, ALL, 120 * KIB },
+	{ PL_M_HUGETLB, ALL, 0 },
+	{ PL_M_RSS_PEAK, ALL, 15220 * KIB },
+	{ PL_M_THREADS, ALL, 6 },
+	{ PL_M_CTX_VOLUNTARY, ALL, 12 },
+	{ PL_M_CTX_FORCED, ALL, 4 },
+};
+
 static void test_captured(void)
 {
-	static const struct expected redis[] = {
-		{ PL_M_PSS, ALL, 8760 * KIB },
-		{ PL_M_PSS_DIRTY, ALL, 2728 * KIB },
-		{ PL_M_PSS_ANON, ALL, 2728 * KIB },
-		{ PL_M_PSS_FILE, ALL, 6032 * KIB },
-		{ PL_M_PSS_SHMEM, ALL, 0 },
-		{ PL_M_USS, ALL, 7008 * KIB },
-		{ PL_M_PRIVATE_CLEAN, ALL, 4280 * KIB },
-		{ PL_M_PRIVATE_DIRTY, ALL, 2728 * KIB },
-		{ PL_M_SHARED_CLEAN, ALL, 5200 * KIB },
-		{ PL_M_SHARED_DIRTY, ALL, 0 },
-		{ PL_M_REFERENCED, ALL, 12208 * KIB },
-		{ PL_M_ANONYMOUS, ALL, 2728 * KIB },
-		{ PL_M_KSM, ALL, 0 },
-		{ PL_M_LAZYFREE, ALL, 0 },
-		{ PL_M_ANON_HUGE, ALL, 0 },
-		{ PL_M_SHMEM_HUGE, ALL, 0 },
-		{ PL_M_FILE_HUGE, ALL, 0 },
-		{ PL_M_SWAP_PSS, ALL, 0 },
-		{ PL_M_VM_LOCKED, ALL, 0 },
-	};
-	static const struct expected threads[] = {
-		{ PL_M_RSS, ALL, 15220 * KIB },
-		{ PL_M_ANON, ALL, 9052 * KIB },
-		{ PL_M_FILE, ALL, 6168 * KIB },
-		{ PL_M_SHMEM, ALL, 0 },
-		{ PL_M_SWAP, ALL, 0 },
-		{ PL_M_VM_SIZE, ALL, 388656 * KIB },
-		{ PL_M_VM_DATA, ALL, 52260 * KIB },
-		{ PL_M_VM_LOCKED, ALL, 0 },
-		{ PL_M_PAGE_TABLES, ALL, 120 * KIB },
-		{ PL_M_HUGETLB, ALL, 0 },
-		{ PL_M_RSS_PEAK, ALL, 15220 * KIB },
-		{ PL_M_THREADS, ALL, 6 },
-		{ PL_M_CTX_VOLUNTARY, ALL, 12 },
-		{ PL_M_CTX_FORCED, ALL, 4 },
-	};
 	struct pl_values values = { 0 };
-	struct pl_values sums = { 0 };
 	struct pl_status status = { 0 };
 	struct pl_stat stat = { 0 };
 	size_t len;
@@ -484,12 +485,12 @@ static void test_captured(void)
 	printf("# linux-6.18\n");
 	char *text = read_of("linux-6.18", 3, "smaps_rollup", &len);
 	ok(text && pl_parse_rollup(text, len, &values) == 0 &&
-	       same_values(&values, redis, COUNT(redis), ALL),
+	       same_values(&values, captured_redis, COUNT(captured_redis), ALL),
 	   "smaps_rollup of redis");
 	free(text);
 	text = read_of("linux-6.18", 13, "status", &len);
 	ok(text && pl_parse_status(text, len, &status) == 0 &&
-	       same_values(&status.values, threads, COUNT(threads), ALL),
+	       same_values(&status.values, captured_threads, COUNT(captured_threads), ALL),
 	   "status of a threaded program");
 	free(text);
 	text = read_of("linux-6.18", 12, "stat", &len);
@@ -504,20 +505,26 @@ static void test_captured(void)
 	ok(text && pl_parse_stat(text, len, &stat) == 0 && stat.state == 'Z' && stat.ppid == 13,
 	   "stat of a zombie");
 	free(text);
+}
 
-	/* A whole smaps sums to the rollup, but for roundings of PSS, of which each has its own. */
-	text = read_of("linux-6.18", 11, "smaps_rollup", &len);
+/* A whole smaps sums to the rollup, but for roundings of PSS, of which each mapping has its own. */
+static void test_captured_smaps(void)
+{
+	static const enum pl_metric exact[] = { PL_M_USS, PL_M_ANONYMOUS, PL_M_REFERENCED,
+		                                    PL_M_SHARED_CLEAN };
+	struct pl_values values = { 0 };
+	struct pl_values sums = { 0 };
+	size_t len;
+
+	char *text = read_of("linux-6.18", 11, "smaps_rollup", &len);
 	ok(text && pl_parse_rollup(text, len, &values) == 0, "smaps_rollup of a shell");
 	free(text);
 	text = read_of("linux-6.18", 11, "smaps", &len);
 	ok(text && pl_parse_rollup(text, len, &sums) == 0, "smaps of a shell");
 	free(text);
-	ok(sums.value[PL_M_USS] == values.value[PL_M_USS] &&
-	       sums.value[PL_M_ANONYMOUS] == values.value[PL_M_ANONYMOUS] &&
-	       sums.value[PL_M_REFERENCED] == values.value[PL_M_REFERENCED] &&
-	       sums.value[PL_M_SHARED_CLEAN] == values.value[PL_M_SHARED_CLEAN],
-	   "smaps sums to the rollup");
-	is_near(sums.value[PL_M_PSS], values.value[PL_M_PSS], 40 * KIB, "PSS too, but for roundings");
+	for (size_t i = 0; i < COUNT(exact); i++)
+		is_num(sums.value[exact[i]], values.value[exact[i]], pl_metric_info(exact[i])->column);
+	is_near(sums.value[PL_M_PSS], values.value[PL_M_PSS], 40 * KIB, "PSS, but for roundings");
 }
 
 static void test_captured_sockets(void)
@@ -588,6 +595,7 @@ int main(void)
 	test_cgroup();
 	test_net();
 	test_captured();
+	test_captured_smaps();
 	test_captured_sockets();
 	test_broken();
 	return tap_done();
