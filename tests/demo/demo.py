@@ -49,7 +49,8 @@ PluginDir "{build}"
 LoadPlugin procleak
 <Plugin procleak>
   StateFile "{dir}/state.json"
-  TimeScale {time_scale}   # an hour of the detector in few seconds, for the demo only
+  TimeScale {time_scale}   # for the demo only: the detector's clock runs so many times faster
+  Season false     # for the demo only: no daily cycle can be told in a minute
   Process "{leaky}"
   Process "{steady}"
 </Plugin>
@@ -99,6 +100,7 @@ def table(accounts, elapsed_s):
         row("memory", lambda a: mebibytes(a.memory())),
         row("", lambda a: sparkline([value for _, value in a.memory_rows()], 24)),
         row("growth", lambda a: rate(a.last("gauge-growth"))),
+        row("a leak shows from", lambda a: rate(a.last("gauge-detection_floor"))),
         row("leaked since it began", lambda a: mebibytes(a.last("bytes-leaked"))),
         row("open connections", lambda a: counted(a.connections("ESTABLISHED"))),
         row("closed by client only", lambda a: counted(a.connections("CLOSE_WAIT"))),
@@ -178,7 +180,7 @@ def epilogue(collectd, pictures):
     paragraph("Graphs of what collectd stored (rrdtool):", pictures)
     relative = os.path.relpath(private.BUILD)
     paragraph("Also there: " + os.path.relpath(DIRECTORY), [
-        "collectd.conf  the whole configuration: four lines of it are procleak's",
+        "collectd.conf  the whole configuration; procleak's part is its last block",
         "csv/  rrd/     every series of both servers",
         "log            what collectd said"])
     paragraph("To try next:", [
