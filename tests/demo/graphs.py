@@ -43,6 +43,7 @@ def _graph(picture, data_dir, window, title, label, alarm_s, *rest):
                     "--width", str(WIDTH), "--height", str(HEIGHT), "--title", title,
                     "--vertical-label", label, "--x-grid",
                     "SECOND:5:SECOND:10:SECOND:10:0:%H:%M:%S", "--slope-mode", "--border", "0",
+                    "--units-exponent", "0",
                     "--font", "DEFAULT:9:DejaVu Sans", "--font", "TITLE:12:DejaVu Sans",
                     "--font", "LEGEND:9:DejaVu Sans Mono", "--font", "WATERMARK:7:DejaVu Sans",
                     "--color", "BACK#ffffff", "--color", "CANVAS#fafafa", "--watermark",

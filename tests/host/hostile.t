@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# A zoo of hostile names: whatever a process calls itself, it is matched by what it is, its name does
+# no harm to the log or to the files, and the others are read as ever.
+from harness import *
+
+# comm, arguments (as hostile.c takes them); a comm is cut to 15 bytes by the kernel
+COMMS = {
+    "newline": b"a\nState: Z", "quote": b'a"b\'c', "paren": b"x) R 1 1 1", "parens": b")))",
+    "slash": b"../../etc", "format": b"%n%s%n%x", "control": b"\x01\x02\x1b[31m\x07", "tab": b"a\tb",
+    "invalid": b"\xff\xfe\xc3(", "space": b" ", "empty": b"", "dash": b"--", "backslash": b"a\\nb\\",
+    "dollar": b"$(id)`id`", "long": b"0123456789abcdefgh", "status": b"VmRSS:\t1 kB",
+}
+ARGUMENTS = {
+    "newlines": b"one\ntwo\n", "quotes": b"\"'\\", "format": b"%n%n%s%1000000d",
+    "control": bytes(range(1, 32)), "invalid": b"\xff\xfe\xfd\xc0\x80",
+}
+
+
+def zoo(tag):
+    """Every animal, as (title, process); each carries `tag` in its command line but the last."""
+    animals = []
+    for title, comm in COMMS.items():
+        argument = ("tag-%s-%s" % (tag, title)).encode().hex()
+        comm_option = ("--comm", comm.hex()) if comm else ("--comm", "")
+        animals.append((title, program("hostile", *comm_option, "--args", argument)))
+    for title, text in ARGUMENTS.items():
+        argument = ("tag-%s-args" % tag).encode().hex()
+        animals.append(("args-" + title,
+                        program("hostile", "--args", argument + "," + text.hex())))
+    argument = ("tag-%s-long" % tag).encode().hex()
+    animals.append(("args-128KiB", program("hostile", "--args", argument + ",41*131000")))
+    animals.append(("args-empty", program("hostile")))
+    animals.append(("args-wiped", program("hostile", "--args", "41*100", "--wipe")))
+    return animals
+
+
+tag = str(os.getpid())
+well = "well" + tag
+program("assorted", "--name", well)
+animals = zoo(tag)
+tagged = len(COMMS) + len(ARGUMENTS) + 1
+
+daemon = collectd("""
+  Process "%s"
+  Process "x) R 1 1 1"
+  <Match "tagged">
+    CommandLine "tag-%s-"
+    PerProcess true
+    MaxProcesses 100
+  </Match>
+  <Match "long">
+    CommandLine "^tag-%s-long AAAA"
+  </Match>
+  <Match "exe">
+    Executable "%s/tests/programs/hostile"
+    CommandLine "^(tag-%s|A*$|$)"
+  </Match>
+  <Match "newline">
+    CommandLine "^tag-%s-newline$"
+  </Match>
+  <Match "../../../../tmp/x">
+    CommandLine "tag-%s-quote$"
+  </Match>
+""" % (well, tag, tag, private.BUILD, tag, tag, tag)).start()
+
+ok(daemon.wait_rows(well, "bytes-pss", 3), "the well-behaved one is read", daemon.log())
+check_series(daemon, "tagged", [("ps_count", tagged, 0), (("ps_count", 1), tagged, 0)])
+for match in ("long", "newline"):
+    check_series(daemon, match, [("ps_count", 1, 0)])
+check_series(daemon, "exe", [("ps_count", tagged + 2, 0)])  # with the empty and the wiped one
+ok(daemon.value("x) R 1 1 1", "ps_count") == 1, "a comm with ')' is matched whole", daemon.matches())
+found = [instance for instance in daemon.matches() if "tmp" in instance]
+ok(len(found) == 1 and "/" not in found[0], "a match's name cannot leave the directory", found)
+ok(not os.path.exists("/tmp/x"), "and nothing was written elsewhere")
+
+for title, animal in animals[:tagged]:
+    instance = "tagged-%d" % animal.pid
+    rss = status_bytes([animal.pid], "VmRSS") if title != "status" else None
+    got = daemon.settle(instance, "ps_rss", rss, rss / 10 + 65536) if rss else \
+        daemon.value(instance, "ps_rss")
+    ok(got and got > 65536, "%s: its numbers are its own" % title, rss, got)
+ok(all(animal.poll() is None for _, animal in animals), "all are alive")
+
+text = open(os.path.join(daemon.dir, "log"), "rb").read()
+ok(not any(byte < 32 and byte != 10 for byte in text), "the log has no control characters")
+ok(all(line.startswith(b"[") for line in text.splitlines() if line),
+   "and no line that is not the daemon's own", text)
+check_quiet(daemon)
+finish()
