@@ -37,6 +37,7 @@ static void draw_memory(struct program *p, struct rng *r, double level_bytes)
 	p->noise_bytes = level_bytes * rng_log_range(r, 0.0003, 0.006);
 	p->noise_rho = rhos[rng_int(r, 0, 3)];
 	p->reading_bytes = fmin(rng_log_range(r, 8 * KIB, 300 * KIB), 0.002 * level_bytes);
+	p->load_bytes_per_rps = 0;
 	if (rng_chance(r, 0.5))
 		p->load_bytes_per_rps = level_bytes * rng_range(r, 0.002, 0.05) / p->load.mean_per_s;
 	p->file_bytes = rng_log_range(r, 2 * MIB, 80 * MIB);
@@ -72,31 +73,31 @@ static void set_birth(struct scene *s, struct rng *r, bool from_start)
 	s->slots[0].born_s = from_start ? rng_range(r, 0, 5 * MINUTE) : -rng_range(r, 2, 40) * DAY;
 }
 
-/* Real programs seldom do one thing at a time. */
-static void draw_disturbance(struct scene *s, struct rng *r)
+/* Real programs seldom do one thing at a time. Leaves alone what the family is about. */
+static void disturb(struct program *p, struct rng *r)
 {
-	struct program *p = &s->slots[0].program;
-	if (rng_chance(r, 0.2)) {
+	if (rng_chance(r, 0.2) && p->gc_headroom_bytes <= 0 && p->gc_ratio <= 0) {
 		p->gc_headroom_bytes = p->base_bytes * rng_log_range(r, 0.03, 0.5);
 		p->gc_bytes_per_request =
 			p->gc_headroom_bytes / (rng_log_range(r, 20, 2 * HOUR) * p->load.mean_per_s);
 		p->gc_floor_share = rng_log_range(r, 0.001, 0.02);
 	}
-	if (rng_chance(r, 0.12)) {
+	if (rng_chance(r, 0.12) && p->job_every_s <= 0) {
 		p->job_every_s = rng_chance(r, 0.7) ? DAY : rng_log_range(r, 1, 8) * HOUR;
 		p->job_at_s = rng_range(r, 0, p->job_every_s);
 		p->job_length_s = p->job_every_s * rng_range(r, 0.02, 0.15);
 		p->job_bytes = p->base_bytes * rng_range(r, 0.05, 0.6);
 		p->job_jitter = rng_range(r, 0, 0.5);
 	}
-	if (rng_chance(r, 0.12)) {
+	if (rng_chance(r, 0.12) && p->load.burst_per_day <= 0) {
 		p->load.burst_per_day = rng_range(r, 0.3, 6);
 		p->load.burst_length_s = rng_log_range(r, 2 * MINUTE, 2 * HOUR);
 		p->load.burst_factor = rng_range(r, 1.3, 3);
 	}
-	if (rng_chance(r, 0.1))
+	if (rng_chance(r, 0.1) && p->warm_bytes <= 0) {
 		p->warm_bytes = p->base_bytes * rng_range(r, 0.05, 0.5);
-	p->warm_tau_s = rng_log_range(r, 2 * MINUTE, 2 * HOUR);
+		p->warm_tau_s = rng_log_range(r, 2 * MINUTE, 2 * HOUR);
+	}
 }
 
 /* All that can be said of it lies in its anonymous memory: the scantest trace will do. */
@@ -128,14 +129,16 @@ void family_draw(const struct family *family, struct scene *s, struct rng *r)
 	s->metrics = "\"anon\"";
 	s->causes = ANY_CAUSE;
 	s->places = "\"unknown\",\"anon\",\"arena\",\"heap\",\"swap\"";
-	draw_disturbance(s, r);
 	family->draw(s, r);
+	if (!s->quiet && s->slot_count == 1)
+		disturb(p, r);
 	if (is_plain(s) && rng_chance(r, 0.4))
 		s->columns = COLUMNS_MINIMAL;
-	if (s->limit_bytes <= 0 && rng_chance(r, 0.3)) {
-		double most = 4 * p->base_bytes + 4 * p->cache_cap_bytes + 4 * p->warm_bytes;
+	if (!s->quiet && s->limit_bytes <= 0 && rng_chance(r, 0.3)) {
+		double most = 4 * p->base_bytes + 4 * p->job_bytes + p->shmem_bytes +
+		              4 * p->cache_cap_bytes + 4 * p->warm_bytes;
 		for (int i = 0; i < p->leak_count; i++)
-			if (p->leaks[i].metric == LEAK_ANON)
+			if (p->leaks[i].metric == LEAK_ANON || p->leaks[i].metric == LEAK_SHMEM)
 				most += 2 * p->leaks[i].per_h * s->duration_s / HOUR;
 		s->limit_bytes = ceil(most * rng_range(r, 1.5, 4) / (64 * MIB)) * 64 * MIB;
 	}
@@ -198,7 +201,7 @@ static void leak_small(struct scene *s, struct rng *r)
 static void leak_fast(struct scene *s, struct rng *r)
 {
 	set_days(s, r, 1.5, 5);
-	s->slots[0].program.base_bytes = fmin(s->slots[0].program.base_bytes, 16 * GIB);
+	draw_memory(&s->slots[0].program, r, fmin(s->slots[0].program.base_bytes, 16 * GIB));
 	add_leak(s, r, draw_driver(r), 40, 400);
 }
 
@@ -306,7 +309,7 @@ static void leak_connections_open(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	s->columns = COLUMNS_ALL;
 	set_days(s, r, 2, 14);
-	p->base_bytes = fmin(p->base_bytes, 4 * GIB);
+	draw_memory(p, r, fmin(p->base_bytes, 4 * GIB));
 	p->hold_s = rng_range(r, 1, 40) / p->load.mean_per_s;
 	const double unit = rng_log_range(r, 4 * KIB, 400 * KIB);
 	const double bytes = world_floor(LEAK_ANON, p->base_bytes, p->noise_bytes);
@@ -320,7 +323,7 @@ static void leak_threads(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
 	set_days(s, r, 2, 14);
-	p->base_bytes = fmin(p->base_bytes, 4 * GIB);
+	draw_memory(p, r, fmin(p->base_bytes, 4 * GIB));
 	leak_counted(s, r, LEAK_THREADS, rng_log_range(r, 250, 4000), rng_log_range(r, 12 * KIB, MIB));
 	s->metrics = "\"anon\",\"threads\",\"vm_data\"";
 	s->causes = "\"threads\"";
@@ -379,7 +382,7 @@ static void leak_thp(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
 	set_days(s, r, 4, 20);
-	p->base_bytes = fmax(p->base_bytes, 64 * MIB);
+	draw_memory(p, r, fmax(p->base_bytes, 64 * MIB));
 	p->thp_share = 1;
 	p->noise_bytes = fmin(p->noise_bytes, MIB);
 	p->load_bytes_per_rps = 0;
@@ -409,15 +412,14 @@ static void leak_killed(struct scene *s, struct rng *r)
 	struct slot *slot = &s->slots[0];
 	struct program *p = &slot->program;
 	set_days(s, r, 4, 14);
-	p->base_bytes = fmin(p->base_bytes, 8 * GIB);
+	draw_memory(p, r, fmin(p->base_bytes, 8 * GIB));
 	p->noise_bytes = fmin(p->noise_bytes, 0.004 * p->base_bytes);
 	set_birth(s, r, true);
 	struct leak *leak = add_leak(s, r, draw_driver(r), 8, 60);
 	const double lives = rng_range(r, 2.2, 9);
 	const double growth = fmax(p->base_bytes * rng_range(r, 0.5, 2), 60 * MIB);
-	p->job_every_s = p->load.burst_per_day = p->warm_bytes = 0;
-	p->gc_headroom_bytes = fmin(p->gc_headroom_bytes, 0.2 * growth);
-	s->limit_bytes = ceil((p->base_bytes + p->gc_headroom_bytes + growth) / MIB) * MIB;
+	s->quiet = true;
+	s->limit_bytes = ceil((p->base_bytes + growth) / MIB) * MIB;
 	leak->per_h = growth / (hours_left(s, 0) / lives);
 	slot->dies_at_limit = true;
 	slot->down_s = rng_log_range(r, 5, 300);
@@ -432,7 +434,7 @@ static void leak_recycled(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	p->noise_bytes = fmin(p->noise_bytes, MIB);
 	p->load.day_share = fmin(p->load.day_share, 0.3);
-	p->load_bytes_per_rps = p->load.burst_per_day = p->job_every_s = 0;
+	p->load_bytes_per_rps = 0;
 	p->connection_bytes = 0;
 	const double life = rng_log_range(r, 1.5, 20) * HOUR;
 	struct leak *leak = add_leak(s, r, DRIVE_WORK, 8, 60);
@@ -475,7 +477,7 @@ static void leak_mmap_untouched(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
 	set_days(s, r, 3, 14);
-	p->base_bytes = fmin(p->base_bytes, 8 * GIB);
+	draw_memory(p, r, fmin(p->base_bytes, 8 * GIB));
 	struct leak *leak = add_leak(s, r, draw_driver(r), 1, 1.0001);
 	leak->metric = LEAK_VM;
 	const double level = p->base_bytes * 1.1 + p->threads_base * 8.2 * MIB;
@@ -533,7 +535,7 @@ static struct leak *draw_urgent(struct scene *s, struct rng *r, double minutes)
 	struct program *p = &s->slots[0].program;
 	s->columns = COLUMNS_ALL;
 	s->urgent = true;
-	p->base_bytes = rng_log_range(r, 30 * MIB, 8 * GIB);
+	draw_memory(p, r, rng_log_range(r, 30 * MIB, 8 * GIB));
 	p->noise_bytes = fmin(p->noise_bytes, 0.006 * p->base_bytes);
 	p->load_bytes_per_rps = fmin(p->load_bytes_per_rps, 0.02 * p->base_bytes / p->load.mean_per_s);
 	struct leak *leak = add_leak(s, r, draw_driver(r), 8, 60);
@@ -541,7 +543,7 @@ static struct leak *draw_urgent(struct scene *s, struct rng *r, double minutes)
 	s->limit_bytes = ceil((p->base_bytes + growth) / MIB) * MIB;
 	leak->per_h = (s->limit_bytes - p->base_bytes) / (minutes / 60);
 	p->load.day_share = fmin(p->load.day_share, 0.3);
-	p->load.burst_per_day = p->job_every_s = p->warm_bytes = p->gc_headroom_bytes = 0;
+	s->quiet = true;
 	s->slots[0].dies_at_limit = true;
 	s->slots[0].down_s = 1e9;
 	return leak;
@@ -704,6 +706,7 @@ static void fine_quantised(struct scene *s, struct rng *r)
 	p->noise_bytes = p->quantum_bytes * rng_range(r, 0.05, 0.4);
 	p->load_bytes_per_rps = 0;
 	p->reading_bytes = 0;
+	s->quiet = true;
 }
 
 static void fine_ar99(struct scene *s, struct rng *r)
@@ -925,7 +928,7 @@ static void fine_thp_collapse(struct scene *s, struct rng *r)
 {
 	struct program *p = &s->slots[0].program;
 	p->thp_share = 1;
-	p->base_bytes = fmax(p->base_bytes, 100 * MIB);
+	draw_memory(p, r, fmax(p->base_bytes, 100 * MIB));
 	p->thp_at_s = s->duration_s * rng_range(r, 0.1, 0.9);
 	p->thp_bloat = rng_range(r, 0.05, 0.6);
 }
@@ -967,10 +970,10 @@ static void fine_postgres(struct scene *s, struct rng *r)
 {
 	const double cap = rng_log_range(r, 128 * MIB, 16 * GIB);
 	set_days(s, r, 1.5, 8);
+	s->quiet = true;
 	struct slot first = s->slots[0];
 	struct program *p = &first.program;
 	draw_memory(p, r, rng_log_range(r, 3 * MIB, 20 * MIB));
-	p->job_every_s = p->gc_headroom_bytes = 0;
 	p->noise_bytes = fmin(p->noise_bytes, 0.02 * p->base_bytes);
 	p->load_bytes_per_rps = 0;
 	p->connections_base = 1;
@@ -1055,7 +1058,7 @@ static void fine_cron(struct scene *s, struct rng *r)
 	struct slot *slot = &s->slots[0];
 	struct program *p = &slot->program;
 	s->interval_s = fmin(s->interval_s, 60);
-	p->base_bytes = fmin(p->base_bytes, 4 * GIB);
+	draw_memory(p, r, fmin(p->base_bytes, 4 * GIB));
 	p->warm_linear = rng_chance(r, 0.5);
 	p->warm_bytes = p->base_bytes * rng_range(r, 0, 4);
 	slot->born_s = rng_range(r, 0, HOUR);
@@ -1124,6 +1127,7 @@ static void fine_start_to_limit(struct scene *s, struct rng *r)
 	p->warm_bytes = p->base_bytes * rng_range(r, 1, 6);
 	p->warm_linear = rng_chance(r, 0.3);
 	p->warm_tau_s = rng_range(r, 2, p->warm_linear ? 10 : 20) * MINUTE;
+	s->quiet = true;
 	s->limit_bytes = (p->base_bytes + p->warm_bytes) *
 	                 (p->warm_linear ? rng_range(r, 2.2, 4) : rng_range(r, 1.25, 3));
 }
@@ -1134,7 +1138,7 @@ static void fine_jvm_committed(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	set_days(s, r, 3, 20);
 	set_birth(s, r, true);
-	p->base_bytes = rng_log_range(r, 200 * MIB, 4 * GIB);
+	draw_memory(p, r, rng_log_range(r, 200 * MIB, 4 * GIB));
 	p->warm_bytes = p->base_bytes * rng_range(r, 0.3, 1.5);
 	p->warm_tau_s = rng_range(r, 0.5, 4) * HOUR;
 	draw_gc(p, r, 5 * MINUTE, HOUR);
@@ -1233,10 +1237,10 @@ static void fine_near_limit(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	s->columns = COLUMNS_ALL;
 	set_days(s, r, 1, 10);
-	p->base_bytes = fmax(p->base_bytes, 100 * MIB);
+	draw_memory(p, r, fmax(p->base_bytes, 100 * MIB));
 	p->noise_bytes = p->base_bytes * rng_log_range(r, 0.0005, 0.008);
 	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0, 0.02) / p->load.mean_per_s;
-	p->job_every_s = p->warm_bytes = p->load.burst_per_day = p->gc_headroom_bytes = 0;
+	s->quiet = true;
 	s->limit_bytes = p->base_bytes * rng_range(r, 1.1, 1.3);
 }
 

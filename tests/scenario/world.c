@@ -19,7 +19,7 @@ struct life {
 	double load_noise, burst_until_s, pool_connections, pool_threads;
 	double leaked[LEAKS_MAX];
 	double cpu_s, faults, read;
-	double last_u, wave;
+	double last_u, most_u, wave;
 	long jobs_done;
 	bool leaking;
 };
@@ -424,7 +424,9 @@ static void read_memory(struct sim *sim, struct life *life, struct reading *out)
 	out->idle = 0.85 * leaked + 0.1 * fmax(0, u - leaked) * (1 + 0.2 * rng_normal(sim->rng));
 	out->heap = p->brk_heap ? 0.85 * u : fmin(264 * KIB, u);
 	const double stacks = out->threads * 8.2 * MIB;
-	out->vm_data = u * 1.05 + stacks + leaked_of(life, LEAK_VM) + 20 * MIB;
+	/* address space is seldom given back */
+	life->most_u = fmax(life->most_u, u);
+	out->vm_data = life->most_u * 1.05 + stacks + leaked_of(life, LEAK_VM) + 20 * MIB;
 	out->vm_size = out->vm_data + out->shmem + fmax(out->file, p->file_cap_bytes) + 60 * MIB;
 }
 

@@ -199,6 +199,7 @@ struct scene {
 	/* label */
 	bool leaks;
 	bool urgent;
+	bool quiet;          /* nothing but what the family is about */
 	const char *metrics; /* acceptable answers, JSON lists without brackets */
 	const char *causes;
 	const char *places;
