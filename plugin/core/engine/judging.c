@@ -30,8 +30,11 @@ double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks)
 	return (double)engine->host.boot_s + (double)start_ticks / (double)engine->host.ticks_per_s;
 }
 
-static void tell(struct pl_engine *engine, struct pl_report *report)
+static void tell(struct pl_engine *engine, const struct pl_group *group, struct pl_report *report)
 {
+	/* its subject is one that has series; the process to blame is named by its pid */
+	if (!group->match || !group->match->per_process)
+		report->subject.kind = PL_SUBJECT_MATCH;
 	if (report->alarm || report->recovered)
 		pl_engine_save_soon(engine);
 	if (!engine->emit.report)
@@ -78,7 +81,7 @@ static void judge_process(struct pl_engine *engine, struct pl_process *process)
 		restore_told(process->track, before);
 		if (pl_family_member(&group->family, process->track, group->settings, group->name,
 		                     process->comm, &report))
-			tell(engine, &report);
+			tell(engine, group, &report);
 	}
 }
 
@@ -97,7 +100,7 @@ void pl_engine_judge(struct pl_engine *engine)
 		struct pl_report report;
 
 		if (pl_family_end(&group->family, group->settings, group->name, group->name, &report))
-			tell(engine, &report);
+			tell(engine, group, &report);
 		group->verdict = (enum pl_verdict)group->family.verdict;
 	}
 }
