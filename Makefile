@@ -98,6 +98,26 @@ $(COUNT_ALLOCATIONS): tests/host/preload/count_allocations.c
 
 host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS)
 
+# Programs that leak each at one place, and what reads where.
+REGION_PROGRAMS := $(addprefix $(BUILD)/tests/regions/,leak measure libpool.so)
+
+$(BUILD)/tests/regions/leak: tests/regions/programs/leak.c
+	$(if $(Q),@echo "  PROGRAM $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< -pthread -ldl -lrt
+
+$(BUILD)/tests/regions/libpool.so: tests/regions/programs/pool.c
+	$(if $(Q),@echo "  PROGRAM $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -shared $(LDFLAGS) -o $@ $<
+
+$(BUILD)/tests/regions/measure: tests/regions/measure.c $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
+region-programs: $(REGION_PROGRAMS)
+
 # After sudo, what was built belongs to whoever owns the source again.
 GIVE_BACK = if [ "$$(id -u)" = 0 ] && [ -e $(BUILD) ]; then chown -R --reference=. $(BUILD); fi
 TESTS = $(UNIT_BIN) $(sort $(wildcard tests/*/*.t))
@@ -113,7 +133,8 @@ demo: ## watch collectd find a leak in a minute: notification, graphs
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run test
-	@$(MAKE) --no-print-directory all unit-tests test-programs host-programs scenario-tools
+	@$(MAKE) --no-print-directory all unit-tests test-programs host-programs scenario-tools \
+		region-programs
 	@status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
 
 # The corpus of traces: tests/scenario/README.md
@@ -231,4 +252,5 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: asan fuzz lint $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs scenario-tools unit-tests test-programs
+.PHONY: asan fuzz lint $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs \
+	region-programs scenario-tools unit-tests test-programs
