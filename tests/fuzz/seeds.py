@@ -15,7 +15,7 @@ TARGETS = (
     ("meminfo", ("meminfo",), b""), ("cgroup", ("cgroup",), b""), ("cmdline", ("cmdline",), b"\x40"),
     ("number", ("stat", "memory.max", "memory.high", "memory.limit_in_bytes"), b""),
     ("net", ("net/tcp", "net/tcp6"), b"\x00\x1f"), ("net", ("net/udp",), b"\x01\x1f"),
-    ("net", ("net/unix",), b"\x02\x1f"),
+    ("net", ("net/unix",), b"\x02\x1f"), ("smaps", ("smaps",), b"\x3f"),
 )
 TRACE = (b"time,pid,start_time,rss_bytes,anon_bytes,swap_bytes,threads,cpu_seconds,unknown\n"
          b"1700000000,42,1699990000.5,1048576,524288,,4,1.25,x\r\n"

@@ -21,48 +21,21 @@
 	"SwapPss:               9 kB\n"                                                                \
 	"THPeligible:           0\n"
 
-static const char
-	plain[] =
-		"00400000-00452000 r-xp 00000000 08:02 173521      /usr/bin/dbus-daemon\n" FIELDS(
-			"     328", "       0",
-			"       0") "VmFlags: rd ex mr mw me dw \n"
-						"7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n" FIELDS(
-							"     132", "     128",
-							"      64") "VmFlags: rd wr mr mw me nr \n"
-										"7f0000021000-7f0004000000 ---p 00000000 00:00 0 \n" FIELDS(
-											"       0", "       0",
-											"       0") "VmFlags: mr mw me nr \n"
-														"7f1000000000-7f2000000000 rw-s 00000000 "
-                                                        "00:01 4  /memfd:x\\012Rss: 99 kB "
-                                                        "(deleted)\n" FIELDS(
-															"12345678", "       0",
-															"       0") "VmFlags: rd wr sh mr mw "
-                                                                        "me ms ht \n"
-																		"7f2000000000-7f2000001000 "
-                                                                        "rw-p 00000000 00:00 0     "
-                                                                        "             [anon: Go: "
-                                                                        "heap]\n" FIELDS(
-																			"123456789",
-																			"123456789",
-																			"       0") "VmFlags: "
-                                                                                        "rd wr \n"
-																						"7ffc000000"
-                                                                                        "00-"
-                                                                                        "7ffc000210"
-                                                                                        "00 rw-p "
-                                                                                        "00000000 "
-                                                                                        "00:00 0   "
-                                                                                        "          "
-                                                                                        "          "
-                                                                                        "   "
-                                                                                        "[stack]"
-                                                                                        "\n" FIELDS(
-																							"      "
-                                                                                            "12",
-																							"      "
-                                                                                            "12",
-																							"      "
-                                                                                            " 0") "VmFlags: rd wr mr mw me gd ac \n";
+/* clang-format off */
+static const char plain[] =
+	"00400000-00452000 r-xp 00000000 08:02 173521      /usr/bin/dbus-daemon\n"
+	FIELDS("     328", "       0", "       0") "VmFlags: rd ex mr mw me dw \n"
+	"7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n"
+	FIELDS("     132", "     128", "      64") "VmFlags: rd wr mr mw me nr \n"
+	"7f0000021000-7f0004000000 ---p 00000000 00:00 0 \n"
+	FIELDS("       0", "       0", "       0") "VmFlags: mr mw me nr \n"
+	"7f1000000000-7f2000000000 rw-s 00000000 00:01 4  /memfd:x\\012Rss: 99 kB (deleted)\n"
+	FIELDS("12345678", "       0", "       0") "VmFlags: rd wr sh mr mw me ms ht \n"
+	"7f2000000000-7f2000001000 rw-p 00000000 00:00 0                  [anon: Go: heap]\n"
+	FIELDS("123456789", "123456789", "       0") "VmFlags: rd wr \n"
+	"7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n"
+	FIELDS("      12", "      12", "       0") "VmFlags: rd wr mr mw me gd ac \n";
+/* clang-format on */
 
 struct seen {
 	size_t count;
