@@ -24,10 +24,12 @@ LIBS := -linih -lyajl -lm -pthread
 CORE_SRC := $(sort $(wildcard plugin/core/*/*.c))
 CLI_SRC := $(sort $(wildcard plugin/cli/*.c))
 COLLECTD_SRC := $(sort $(wildcard plugin/collectd/*.c))
+NETDATA_SRC := $(sort $(wildcard plugin/netdata/*.c))
 CORE_OBJ := $(CORE_SRC:%.c=$(BUILD)/obj/%.o)
 # check-config reads <Plugin> blocks with the plugin's own translation
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/plugin/collectd/translate.o
 COLLECTD_OBJ := $(COLLECTD_SRC:%.c=$(BUILD)/obj/%.o)
+NETDATA_OBJ := $(NETDATA_SRC:%.c=$(BUILD)/obj/%.o)
 CORE_LIB := $(BUILD)/obj/libprocleak.a
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
@@ -36,7 +38,7 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 PROGRAM_SRC := $(sort $(wildcard tests/programs/*.c))
 PROGRAM_BIN := $(PROGRAM_SRC:tests/programs/%.c=$(BUILD)/tests/programs/%)
 
-all: $(BUILD)/procleak.so $(BUILD)/procleak ## build the collectd plugin and the terminal command
+all: $(BUILD)/procleak.so $(BUILD)/procleak.plugin $(BUILD)/procleak ## build the plugins and the terminal command
 
 $(BUILD)/procleak.so: $(COLLECTD_OBJ) $(CORE_LIB)
 	$(if $(Q),@echo "  LINK    $@")
@@ -45,6 +47,10 @@ $(BUILD)/procleak.so: $(COLLECTD_OBJ) $(CORE_LIB)
 $(BUILD)/procleak: $(CLI_OBJ) $(CORE_LIB)
 	$(if $(Q),@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(CORE_LIB) $(LIBS)
+
+$(BUILD)/procleak.plugin: $(NETDATA_OBJ) $(CORE_LIB)
+	$(if $(Q),@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(NETDATA_OBJ) $(CORE_LIB) $(LIBS) -lcap
 
 $(CORE_LIB): $(CORE_OBJ)
 	$(if $(Q),@echo "  AR      $@")

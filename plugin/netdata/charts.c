@@ -1,0 +1,449 @@
+#include "charts.h"
+
+#include <math.h>
+
+#define IN(group) offsetof(struct pl_collect, group)
+#define KIB 1024u
+#define MIB 1048576u
+
+#define METRIC(id, metric)                                                                         \
+	{                                                                                              \
+		id, id, PL_FROM_METRIC, PL_M_##metric                                                      \
+	}
+#define FINDING(id, finding)                                                                       \
+	{                                                                                              \
+		id, id, PL_FROM_FINDING, PL_FINDING_##finding                                              \
+	}
+#define RUNG(id, verdict)                                                                          \
+	{                                                                                              \
+		id, id, PL_FROM_RUNG, PL_VERDICT_##verdict                                                 \
+	}
+#define SELF(id, kind, field)                                                                      \
+	{                                                                                              \
+		id, id, PL_FROM_SELF_##kind, offsetof(struct pl_plugin_self, field)                        \
+	}
+
+/* In the order of the dashboard. Only what is disjoint is stacked. */
+const struct pl_chart pl_charts[] = {
+	{ "verdict",
+	  "verdict",
+	  "Verdict: does it leak",
+	  "state",
+	  PL_CHART_STACKED,
+	  IN(verdict),
+	  true,
+	  false,
+	  1,
+	  { RUNG("learning", LEARNING), RUNG("steady", STEADY), RUNG("growing", GROWING),
+	    RUNG("leaking", LEAKING), RUNG("critical", CRITICAL) } },
+	{ "memory",
+	  "memory",
+	  "Memory by kind",
+	  "MiB",
+	  PL_CHART_STACKED,
+	  IN(memory),
+	  false,
+	  false,
+	  MIB,
+	  { METRIC("anon", ANON), METRIC("file", FILE), METRIC("shmem", SHMEM),
+	    METRIC("swap", SWAP) } },
+	{ "growth",
+	  "growth",
+	  "Growth of the live set, and its interval",
+	  "MiB/hour",
+	  PL_CHART_LINE,
+	  IN(verdict),
+	  true,
+	  false,
+	  MIB,
+	  { FINDING("growth", RATE), FINDING("low", RATE_LOW), FINDING("high", RATE_HIGH) } },
+	{ "leaked",
+	  "leaked",
+	  "Leaked since the growth began",
+	  "MiB",
+	  PL_CHART_AREA,
+	  IN(verdict),
+	  true,
+	  false,
+	  MIB,
+	  { FINDING("leaked", LEAKED) } },
+	{ "timeleft",
+	  "timeleft",
+	  "Time until a limit is reached",
+	  "seconds",
+	  PL_CHART_LINE,
+	  IN(verdict),
+	  true,
+	  false,
+	  1,
+	  { FINDING("limit", LIMIT_SECONDS) } },
+	{ "floor",
+	  "floor",
+	  "Smallest leak that would have been seen by now",
+	  "MiB/hour",
+	  PL_CHART_LINE,
+	  IN(verdict),
+	  false,
+	  false,
+	  MIB,
+	  { FINDING("floor", DETECTION_FLOOR) } },
+	{ "pss",
+	  "pss",
+	  "Proportional, unique and private memory",
+	  "MiB",
+	  PL_CHART_LINE,
+	  IN(rollup),
+	  false,
+	  false,
+	  MIB,
+	  { METRIC("pss", PSS), METRIC("uss", USS), METRIC("private_dirty", PRIVATE_DIRTY),
+	    METRIC("swap_pss", SWAP_PSS) } },
+	{ "pages",
+	  "pages",
+	  "Memory that is idle, given back, huge or merged",
+	  "MiB",
+	  PL_CHART_LINE,
+	  IN(rollup),
+	  false,
+	  false,
+	  MIB,
+	  { METRIC("referenced", REFERENCED), METRIC("lazyfree", LAZYFREE),
+	    METRIC("anon_huge", ANON_HUGE), METRIC("ksm", KSM), METRIC("idle", IDLE) } },
+	{ "space",
+	  "space",
+	  "Address space and page tables",
+	  "MiB",
+	  PL_CHART_LINE,
+	  IN(memory),
+	  false,
+	  false,
+	  MIB,
+	  { METRIC("size", VM_SIZE), METRIC("data", VM_DATA), METRIC("page_tables", PAGE_TABLES),
+	    METRIC("locked", VM_LOCKED), METRIC("hugetlb", HUGETLB) } },
+	{ "limits",
+	  "limits",
+	  "Limits on memory",
+	  "MiB",
+	  PL_CHART_LINE,
+	  IN(limits),
+	  false,
+	  false,
+	  MIB,
+	  { METRIC("nearest", LIMIT), METRIC("cgroup_max", CGROUP_MAX),
+	    METRIC("cgroup_high", CGROUP_HIGH), METRIC("rlimit_as", RLIMIT_AS),
+	    METRIC("rlimit_data", RLIMIT_DATA), METRIC("host", HOST_MEMORY) } },
+	{ "fds",
+	  "fds",
+	  "Open file descriptors",
+	  "descriptors",
+	  PL_CHART_LINE,
+	  IN(fds),
+	  false,
+	  false,
+	  1,
+	  { METRIC("open", FDS) } },
+	{ "fdkinds",
+	  "fds_by_kind",
+	  "Open file descriptors by kind",
+	  "descriptors",
+	  PL_CHART_STACKED,
+	  IN(fds),
+	  false,
+	  false,
+	  1,
+	  { METRIC("files", FDS_FILE), METRIC("sockets", FDS_SOCKET), METRIC("pipes", FDS_PIPE),
+	    METRIC("events", FDS_EVENT), METRIC("memfds", FDS_MEMFD), METRIC("other", FDS_OTHER) } },
+	{ "fdlimit",
+	  "fds_of_limit",
+	  "Open file descriptors as a share of their limit",
+	  "percentage",
+	  PL_CHART_LINE,
+	  IN(fds),
+	  false,
+	  false,
+	  100,
+	  { { "used", "used", PL_FROM_FD_SHARE, 0 } } },
+	{ "connections",
+	  "connections",
+	  "Connected sockets",
+	  "connections",
+	  PL_CHART_LINE,
+	  IN(connections),
+	  false,
+	  false,
+	  1,
+	  { METRIC("connected", CONNECTIONS) } },
+	{ "tcp",
+	  "tcp_sockets",
+	  "TCP sockets by state",
+	  "sockets",
+	  PL_CHART_STACKED,
+	  IN(connections),
+	  false,
+	  false,
+	  1,
+	  { METRIC("established", TCP_ESTABLISHED), METRIC("syn_sent", TCP_SYN_SENT),
+	    METRIC("syn_recv", TCP_SYN_RECV), METRIC("fin_wait1", TCP_FIN_WAIT1),
+	    METRIC("fin_wait2", TCP_FIN_WAIT2), METRIC("time_wait", TCP_TIME_WAIT),
+	    METRIC("close", TCP_CLOSE), METRIC("close_wait", TCP_CLOSE_WAIT),
+	    METRIC("last_ack", TCP_LAST_ACK), METRIC("listen", TCP_LISTEN),
+	    METRIC("closing", TCP_CLOSING) } },
+	{ "sockets",
+	  "other_sockets",
+	  "UDP and Unix sockets",
+	  "sockets",
+	  PL_CHART_STACKED,
+	  IN(connections),
+	  false,
+	  false,
+	  1,
+	  { METRIC("udp", UDP), METRIC("unix_listen", UNIX_LISTEN),
+	    METRIC("unix_connected", UNIX_CONNECTED), METRIC("unix_other", UNIX_OTHER) } },
+	{ "threads",
+	  "threads",
+	  "Threads",
+	  "threads",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  false,
+	  1,
+	  { METRIC("threads", THREADS) } },
+	{ "processes",
+	  "processes",
+	  "Processes",
+	  "processes",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  false,
+	  1,
+	  { { "processes", "processes", PL_FROM_COUNT, 0 } } },
+	{ "cpu",
+	  "cpu",
+	  "CPU time (100 percent is one core)",
+	  "percentage",
+	  PL_CHART_STACKED,
+	  IN(cpu),
+	  false,
+	  true,
+	  10000,
+	  { METRIC("user", CPU_USER), METRIC("system", CPU_SYSTEM) } },
+	{ "faults",
+	  "faults",
+	  "Page faults",
+	  "faults/s",
+	  PL_CHART_LINE,
+	  IN(faults),
+	  false,
+	  true,
+	  1,
+	  { METRIC("minor", MINOR_FAULTS), METRIC("major", MAJOR_FAULTS) } },
+	{ "switches",
+	  "switches",
+	  "Context switches",
+	  "switches/s",
+	  PL_CHART_LINE,
+	  IN(switches),
+	  false,
+	  true,
+	  1,
+	  { METRIC("voluntary", CTX_VOLUNTARY), METRIC("forced", CTX_FORCED) } },
+	{ "io",
+	  "io",
+	  "Bytes read and written",
+	  "KiB/s",
+	  PL_CHART_LINE,
+	  IN(io),
+	  false,
+	  true,
+	  KIB,
+	  { METRIC("read", READ), METRIC("written", WRITTEN), METRIC("from_storage", STORAGE_READ),
+	    METRIC("to_storage", STORAGE_WRITE) } },
+	{ "calls",
+	  "io_calls",
+	  "Calls that read and write",
+	  "calls/s",
+	  PL_CHART_LINE,
+	  IN(io),
+	  false,
+	  true,
+	  1,
+	  { METRIC("read", READ_CALLS), METRIC("write", WRITE_CALLS) } },
+};
+
+const size_t pl_chart_count = sizeof(pl_charts) / sizeof(pl_charts[0]);
+
+const struct pl_chart pl_self_charts[] = {
+	{ "cost",
+	  "self_cost",
+	  "CPU that the plugin takes (100 percent is one core)",
+	  "percentage",
+	  PL_CHART_STACKED,
+	  PL_CHART_ALWAYS,
+	  false,
+	  true,
+	  10000,
+	  { SELF("ticks", U64, engine.tick_cpu_us_total),
+	    SELF("deep_reads", U64, engine.deep_cpu_us_total) } },
+	{ "lock",
+	  "self_lock",
+	  "Longest hold of the memory map of a process",
+	  "milliseconds",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  false,
+	  1000,
+	  { SELF("longest", DOUBLE, engine.longest_hold_ms) } },
+	{ "reads",
+	  "self_reads",
+	  "Reads that walk the memory of a process",
+	  "reads/s",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  true,
+	  1,
+	  { SELF("done", U64, engine.deep_reads_total),
+	    SELF("deferred", U64, engine.deferred_total) } },
+	{ "unreadable",
+	  "self_unreadable",
+	  "Reads that failed",
+	  "reads/s",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  true,
+	  1,
+	  { SELF("gone", U64, engine.gone_total), SELF("denied", U64, engine.denied_total),
+	    SELF("failed", U64, engine.failed_total) } },
+	{ "trouble",
+	  "self_trouble",
+	  "What keeps the plugin from seeing all",
+	  "count",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  false,
+	  1,
+	  { SELF("stuck_reads", U32, engine.stuck_count), SELF("config_faults", U32, config_faults),
+	    SELF("missing_capabilities", U32, missing_capabilities),
+	    SELF("dropped", U32, dropped_subjects) } },
+	{ "processes",
+	  "self_processes",
+	  "Processes seen and watched",
+	  "processes",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  false,
+	  1,
+	  { SELF("seen", U32, engine.seen_count), SELF("watched", U32, engine.matched_count) } },
+	{ "memory",
+	  "self_memory",
+	  "Memory that the engine holds",
+	  "KiB",
+	  PL_CHART_LINE,
+	  PL_CHART_ALWAYS,
+	  false,
+	  false,
+	  KIB,
+	  { SELF("engine", U64, engine.memory_bytes) } },
+};
+
+const size_t pl_self_chart_count = sizeof(pl_self_charts) / sizeof(pl_self_charts[0]);
+
+bool pl_chart_is_wanted(const struct pl_chart *chart, const struct pl_collect *collect)
+{
+	if (chart->collect == PL_CHART_ALWAYS)
+		return true;
+	return *(const bool *)(const void *)((const char *)collect + chart->collect);
+}
+
+/* A double as an integer of the wire. False for what none can hold. */
+static bool to_integer(double value, int64_t *out)
+{
+	if (!isfinite(value) || fabs(value) > 9e18)
+		return false;
+	*out = llround(value);
+	return true;
+}
+
+static bool metric_value(const struct pl_reading *reading, enum pl_metric metric, int64_t *out)
+{
+	uint64_t value;
+
+	if (!pl_values_get(&reading->values, metric, &value) || value > INT64_MAX)
+		return false;
+	*out = (int64_t)value;
+	return true;
+}
+
+/*
+ * On a rung or not. All zero while nothing runs: an alert must not stay up for a process that
+ * ended.
+ */
+static bool rung_value(const struct pl_reading *reading, size_t rung, int64_t *out)
+{
+	double verdict;
+
+	if (!pl_findings_get(&reading->findings, PL_FINDING_VERDICT, &verdict)) {
+		*out = 0;
+		return reading->process_count == 0;
+	}
+	*out = lround(verdict) == (long)rung;
+	return true;
+}
+
+/* A sum of descriptors has no limit: each process has its own. */
+static bool fd_share(const struct pl_reading *reading, int64_t *out)
+{
+	uint64_t open;
+	uint64_t limit;
+
+	if (reading->process_count != 1 || !pl_values_get(&reading->values, PL_M_FDS, &open) ||
+	    !pl_values_get(&reading->values, PL_M_RLIMIT_NOFILE, &limit) || limit == 0)
+		return false;
+	return to_integer((double)open * 10000 / (double)limit, out);
+}
+
+static bool self_value(const struct pl_chart_dimension *dimension,
+                       const struct pl_plugin_self *self, int64_t *out)
+{
+	const void *at = (const char *)self + dimension->index;
+
+	if (dimension->source == PL_FROM_SELF_U32)
+		*out = *(const uint32_t *)at;
+	else if (dimension->source == PL_FROM_SELF_DOUBLE)
+		return to_integer(*(const double *)at * 1000, out);
+	else
+		*out = (int64_t)(*(const uint64_t *)at & INT64_MAX);
+	return true;
+}
+
+bool pl_chart_value(const struct pl_chart_dimension *dimension, const struct pl_reading *reading,
+                    const struct pl_plugin_self *self, int64_t *out)
+{
+	double finding;
+
+	switch (dimension->source) {
+	case PL_FROM_METRIC:
+		return metric_value(reading, (enum pl_metric)dimension->index, out);
+	case PL_FROM_FINDING:
+		return pl_findings_get(&reading->findings, (enum pl_finding)dimension->index, &finding) &&
+		       to_integer(finding, out);
+	case PL_FROM_RUNG:
+		return rung_value(reading, dimension->index, out);
+	case PL_FROM_COUNT:
+		*out = reading->process_count;
+		return true;
+	case PL_FROM_FD_SHARE:
+		return fd_share(reading, out);
+	case PL_FROM_SELF_U64:
+	case PL_FROM_SELF_U32:
+	case PL_FROM_SELF_DOUBLE:
+		return self_value(dimension, self, out);
+	}
+	return false;
+}
