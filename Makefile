@@ -78,6 +78,16 @@ $(COLLECTD_TEST): tests/unit/collectd_test.c $(COLLECTD_OBJ) $(CORE_LIB)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(COLLECTD_OBJ) \
 		$(CORE_LIB) $(LIBS)
 
+# What the Netdata plugin prints, without its main().
+NETDATA_TEST := $(BUILD)/tests/unit/netdata_test
+NETDATA_PARTS := $(filter-out %/netdata/procleak.o,$(NETDATA_OBJ))
+
+$(NETDATA_TEST): tests/unit/netdata_test.c $(NETDATA_PARTS) $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(NETDATA_PARTS) \
+		$(CORE_LIB) $(LIBS) -lcap
+
 unit-tests: $(UNIT_BIN)
 
 # What the demo and the tests measure: small programs that leak, or do not, or attack.

@@ -65,14 +65,22 @@ static double get_pid(const struct pl_subject_entry *entry)
 	return entry->pid > 0 ? (double)entry->pid : NAN;
 }
 
-static const char *get_verdict(const struct pl_subject_entry *entry)
+/* -1 when there is none. */
+static int verdict_of(const struct pl_subject_entry *entry)
 {
 	double verdict;
 
-	if (!pl_findings_get(&entry->findings, PL_FINDING_VERDICT, &verdict) || verdict < 0 ||
-	    verdict >= PL_VERDICT_COUNT)
-		return "";
-	return pl_verdict_name((enum pl_verdict)verdict);
+	if (!pl_findings_get(&entry->findings, PL_FINDING_VERDICT, &verdict) ||
+	    !(verdict >= 0 && verdict < PL_VERDICT_COUNT))
+		return -1;
+	return (int)verdict;
+}
+
+static const char *get_verdict(const struct pl_subject_entry *entry)
+{
+	const int verdict = verdict_of(entry);
+
+	return verdict < 0 ? "" : pl_verdict_name((enum pl_verdict)verdict);
 }
 
 static double get_rate(const struct pl_subject_entry *entry)
@@ -301,12 +309,9 @@ static const char *severity(const struct pl_subject_entry *entry)
 		[PL_VERDICT_GROWING] = "notice",  [PL_VERDICT_LEAKING] = "warning",
 		[PL_VERDICT_CRITICAL] = "error",
 	};
-	double verdict;
+	const int verdict = verdict_of(entry);
 
-	if (!pl_findings_get(&entry->findings, PL_FINDING_VERDICT, &verdict) || verdict < 0 ||
-	    verdict >= PL_VERDICT_COUNT)
-		return "normal";
-	return severities[(size_t)verdict];
+	return verdict < 0 ? "normal" : severities[verdict];
 }
 
 static void put_row(yajl_gen json, const struct pl_subject_entry *entry)
@@ -336,18 +341,31 @@ static void put_head(yajl_gen json, const struct pl_subjects *subjects)
 	put_member(json, "help", PL_FUNCTION_HELP);
 }
 
-static void put_table(yajl_gen json, const struct pl_subjects *subjects, double expires_s)
+/* A line a row or column, since 1.37 cuts long ones anywhere; each begins with a bracket or comma.
+ */
+static void end_line(struct pl_wire *wire)
+{
+	pl_wire_result_body(wire, "\n", 1);
+}
+
+static void put_table(yajl_gen json, struct pl_wire *wire, const struct pl_subjects *subjects,
+                      double expires_s)
 {
 	put_key(json, "data");
 	yajl_gen_array_open(json);
-	for (size_t i = 0; i < subjects->count; i++)
-		if (subjects->entries[i].used)
-			put_row(json, &subjects->entries[i]);
+	for (size_t i = 0; i < subjects->count; i++) {
+		if (!subjects->entries[i].used)
+			continue;
+		put_row(json, &subjects->entries[i]);
+		end_line(wire);
+	}
 	yajl_gen_array_close(json);
 	put_key(json, "columns");
 	yajl_gen_map_open(json);
-	for (size_t i = 0; i < COLUMN_COUNT; i++)
+	for (size_t i = 0; i < COLUMN_COUNT; i++) {
 		put_column(json, &columns[i], i);
+		end_line(wire);
+	}
 	put_row_options_column(json);
 	yajl_gen_map_close(json);
 	put_member(json, "default_sort_column", "Growth");
@@ -361,50 +379,58 @@ static void put_empty_array(yajl_gen json, const char *key)
 	yajl_gen_array_close(json);
 }
 
-/* Prints the body and returns its status. */
-static int put_body(yajl_gen json, const struct pl_subjects *subjects, const char *function,
-                    double expires_s)
+/* Whether it is ours; *is_info tells if it is the question what it takes. */
+static bool is_known(const char *function, bool *is_info)
 {
-	const size_t name_len = strlen(PL_FUNCTION_NAME);
-	const bool known = strncmp(function, PL_FUNCTION_NAME, name_len) == 0 &&
-	                   (function[name_len] == '\0' || function[name_len] == ' ');
+	const size_t len = strlen(PL_FUNCTION_NAME);
 
-	yajl_gen_map_open(json);
-	if (!known) {
-		put_integer(json, "status", STATUS_NOT_FOUND);
-		put_member(json, "errorMessage", "there is no such function here");
-	} else {
-		put_head(json, subjects);
-		if (strstr(function + name_len, " info")) {
-			put_empty_array(json, "accepted_params");
-			put_empty_array(json, "required_params");
-		} else {
-			put_table(json, subjects, expires_s);
-		}
-	}
-	yajl_gen_map_close(json);
-	return known ? STATUS_OK : STATUS_NOT_FOUND;
+	if (strncmp(function, PL_FUNCTION_NAME, len) != 0 ||
+	    (function[len] != '\0' && function[len] != ' '))
+		return false;
+	*is_info = strncmp(function + len, " info", 5) == 0;
+	return true;
+}
+
+static void put_error(yajl_gen json)
+{
+	put_integer(json, "status", STATUS_NOT_FOUND);
+	put_member(json, "errorMessage", "there is no such function here");
+}
+
+static void print_body(void *ctx, const char *bytes, size_t len)
+{
+	pl_wire_result_body(ctx, bytes, len);
 }
 
 bool pl_function_answer(const struct pl_subjects *subjects, struct pl_wire *wire,
                         const char *transaction, const char *function, double wall_s)
 {
 	const double expires_s = wall_s + subjects->update_every_s;
+	bool is_info = false;
+	const bool known = is_known(function, &is_info);
 	yajl_gen json = yajl_gen_alloc(NULL);
-	const unsigned char *body;
-	size_t len;
-	bool done = false;
-	int status;
 
-	if (!json)
+	if (!json ||
+	    !pl_wire_result_begin(wire, transaction, known ? STATUS_OK : STATUS_NOT_FOUND, expires_s)) {
+		if (json)
+			yajl_gen_free(json);
 		return false;
-	/* lines of their own, all of which begin with a blank, a bracket or a quote: no word of the
-	 * protocol can stand at the beginning of one, and 1.37 cuts long lines anywhere */
-	yajl_gen_config(json, yajl_gen_beautify, 1);
-	yajl_gen_config(json, yajl_gen_indent_string, " ");
-	status = put_body(json, subjects, function, expires_s);
-	if (yajl_gen_get_buf(json, &body, &len) == yajl_gen_status_ok)
-		done = pl_wire_result(wire, transaction, status, expires_s, (const char *)body, len);
+	}
+	yajl_gen_config(json, yajl_gen_print_callback, print_body, wire);
+	yajl_gen_map_open(json);
+	if (!known) {
+		put_error(json);
+	} else {
+		put_head(json, subjects);
+		if (is_info) {
+			put_empty_array(json, "accepted_params");
+			put_empty_array(json, "required_params");
+		} else {
+			put_table(json, wire, subjects, expires_s);
+		}
+	}
+	yajl_gen_map_close(json);
 	yajl_gen_free(json);
-	return done;
+	pl_wire_result_end(wire);
+	return true;
 }

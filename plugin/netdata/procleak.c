@@ -27,8 +27,9 @@
 #define PL_VERSION "0.1.0"
 #endif
 
-#define ALIVE_S 30.0 /* without output for so long: an empty line; daemons get impatient at 60 s   \
-	                  */
+#define ALIVE_S                                                                                    \
+	30.0 /* without output for so long: an empty line; daemons get impatient at 60 s               \
+	      */
 
 static volatile sig_atomic_t stop_signal;
 

@@ -167,8 +167,8 @@ void pl_wire_function(struct pl_wire *wire, const char *name, int timeout_s, con
 	print(wire, " '" ACCESS "' %d\n", FUNCTION_PRIORITY);
 }
 
-bool pl_wire_result(struct pl_wire *wire, const char *transaction, int status, double expires_s,
-                    const char *body, size_t body_len)
+bool pl_wire_result_begin(struct pl_wire *wire, const char *transaction, int status,
+                          double expires_s)
 {
 	const size_t len = strlen(transaction);
 
@@ -176,9 +176,17 @@ bool pl_wire_result(struct pl_wire *wire, const char *transaction, int status, d
 		return false;
 	print(wire, "FUNCTION_RESULT_BEGIN %s %d application/json %.0f\n", transaction, status,
 	      expires_s);
-	append(wire, body, body_len);
-	print(wire, "\nFUNCTION_RESULT_END\n");
 	return true;
+}
+
+void pl_wire_result_body(struct pl_wire *wire, const char *bytes, size_t len)
+{
+	append(wire, bytes, len);
+}
+
+void pl_wire_result_end(struct pl_wire *wire)
+{
+	print(wire, "\nFUNCTION_RESULT_END\n");
 }
 
 void pl_wire_disable(struct pl_wire *wire)

@@ -62,12 +62,16 @@ void pl_wire_end(struct pl_wire *wire);
 void pl_wire_function(struct pl_wire *wire, const char *name, int timeout_s, const char *help,
                       const char *tags);
 /*
- * The answer to a call. `transaction` is what the daemon gave (hexadecimal digits and '-'; anything
- * else is answered to nobody: false is returned and nothing printed). `body` is JSON without a line
- * that begins with a word of the protocol.
+ * The answer to a call, around its body. `transaction` is what the daemon gave (hexadecimal digits
+ * and
+ * '-'; anything else is answered to nobody: false is returned and nothing printed).
  */
-bool pl_wire_result(struct pl_wire *wire, const char *transaction, int status, double expires_s,
-                    const char *body, size_t body_len);
+bool pl_wire_result_begin(struct pl_wire *wire, const char *transaction, int status,
+                          double expires_s);
+/* Printed as it is. No line of it may be longer than 8 KiB, or begin with a letter or a quote: the
+ * daemon looks for the end of the result in each first word, with or without its quotes. */
+void pl_wire_result_body(struct pl_wire *wire, const char *bytes, size_t len);
+void pl_wire_result_end(struct pl_wire *wire);
 
 /* "Do not start me again." */
 void pl_wire_disable(struct pl_wire *wire);
