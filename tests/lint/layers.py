@@ -10,6 +10,8 @@ from pathlib import Path
 # base knows nobody; a host (plugin/cli, plugin/collectd, ...) may know every module.
 ORDER = ("base parse procfs log config discover sample regions budget history trend judge explain "
          "emit track state engine").split()
+# check-config reads <Plugin> blocks with the very translation that the plugin uses.
+SHARED = {("cli", "../collectd/translate.h")}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 HOST_HEADERS = re.compile(r"collectd|oconfig|liboconfig|netdata")
 
@@ -33,7 +35,7 @@ def core_fault(module, quoted, name):
 
 
 def host_fault(host, quoted, name, hosts):
-    if not quoted or "/" not in name:
+    if not quoted or "/" not in name or (host, name) in SHARED:
         return None
     target = name.split("/")[0]
     if target not in ORDER:

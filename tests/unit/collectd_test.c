@@ -83,15 +83,15 @@ void plugin_log(int level, const char *format, ...)
 	snprintf(daemon_side.log + used, sizeof(daemon_side.log) - used, "%d %s\n", level, line);
 }
 
-int plugin_dispatch_values(value_list_t const *list)
+int plugin_dispatch_values(value_list_t const *vl)
 {
 	value_list_t *copy = &daemon_side.lists[daemon_side.list_count];
 
 	if (daemon_side.list_count == DISPATCH_MAX)
 		return -1;
-	*copy = *list;
-	memcpy(daemon_side.values[daemon_side.list_count], list->values,
-	       list->values_len * sizeof(value_t));
+	*copy = *vl;
+	memcpy(daemon_side.values[daemon_side.list_count], vl->values,
+	       vl->values_len * sizeof(value_t));
 	copy->values = daemon_side.values[daemon_side.list_count++];
 	return 0;
 }
@@ -149,31 +149,34 @@ int plugin_notification_meta_add_double(notification_t *n, const char *name, dou
 	return add_meta(n, name, "%g", value);
 }
 
-int plugin_notification_meta_free(notification_meta_t *meta)
+int plugin_notification_meta_free(notification_meta_t *n)
 {
-	while (meta) {
-		notification_meta_t *next = meta->next;
+	while (n) {
+		notification_meta_t *next = n->next;
+		char *text;
 
-		free((void *)(uintptr_t)meta->nm_value.nm_string);
-		free(meta);
-		meta = next;
+		/* add_meta() allocated what the struct calls constant */
+		memcpy(&text, &n->nm_value.nm_string, sizeof(text));
+		free(text);
+		free(n);
+		n = next;
 	}
 	return 0;
 }
 
-oconfig_item_t *oconfig_clone(const oconfig_item_t *item)
+oconfig_item_t *oconfig_clone(const oconfig_item_t *ci)
 {
 	oconfig_item_t *copy = malloc(sizeof(*copy));
 
 	/* the tests' trees are static */
 	if (copy)
-		*copy = *item;
+		*copy = *ci;
 	return copy;
 }
 
-void oconfig_free(oconfig_item_t *item)
+void oconfig_free(oconfig_item_t *ci)
 {
-	free(item);
+	free(ci);
 }
 
 /* --- the engine ------------------------------------------------------------------------------ */
@@ -230,6 +233,7 @@ static void start_plugin(const char *const pairs[][2], int count, int error)
 {
 	static oconfig_item_t items[8];
 	static oconfig_value_t values[8];
+	static char texts[8][2][64];
 	oconfig_item_t block = { .children = items, .children_num = count };
 
 	memset(&daemon_side, 0, sizeof(daemon_side));
@@ -237,10 +241,16 @@ static void start_plugin(const char *const pairs[][2], int count, int error)
 	engine_side.error = error;
 	mailbox.count = 0;
 	module_register();
+	if (!daemon_side.config || !daemon_side.init || !daemon_side.read || !daemon_side.shutdown) {
+		puts("Bail out! a callback is not registered");
+		abort();
+	}
 	for (int i = 0; i < count; i++) {
 		values[i].type = OCONFIG_TYPE_STRING;
-		values[i].value.string = (char *)(uintptr_t)pairs[i][1];
-		items[i].key = (char *)(uintptr_t)pairs[i][0];
+		for (int side = 0; side < 2; side++)
+			snprintf(texts[i][side], sizeof(texts[i][side]), "%s", pairs[i][side]);
+		items[i].key = texts[i][0];
+		values[i].value.string = texts[i][1];
 		items[i].values = &values[i];
 		items[i].values_num = 1;
 	}
@@ -594,11 +604,16 @@ static void test_notify_off(void)
 
 static void test_notify_per_match(void)
 {
-	static oconfig_value_t name = { .value.string = (char *)(uintptr_t) "api" };
-	static oconfig_value_t no = { .value.boolean = 0, .type = OCONFIG_TYPE_BOOLEAN };
-	static oconfig_item_t notify = { (char *)(uintptr_t) "Notify", &no, 1, NULL, NULL, 0 };
-	static oconfig_item_t match = { (char *)(uintptr_t) "Match", &name, 1, NULL, &notify, 1 };
-	static oconfig_item_t block = { (char *)(uintptr_t) "Plugin", NULL, 0, NULL, &match, 1 };
+	static char match_key[] = "Match";
+	static char match_name[] = "api";
+	static char notify_key[] = "Notify";
+	oconfig_value_t name = { .value.string = match_name };
+	oconfig_value_t no = { .value.boolean = 0, .type = OCONFIG_TYPE_BOOLEAN };
+	oconfig_item_t notify = { .key = notify_key, .values = &no, .values_num = 1 };
+	oconfig_item_t match = {
+		.key = match_key, .values = &name, .values_num = 1, .children = &notify, .children_num = 1
+	};
+	oconfig_item_t block = { .children = &match, .children_num = 1 };
 	struct pl_report report = some_report();
 
 	start_plugin(NULL, 0, 0);
