@@ -105,6 +105,8 @@ const struct pl_option pl_options[] = {
 	  "where the control groups are mounted" },
 	{ "StateFile", PL_OPTION_FILE, PL_STORE_TEXT, GLOBAL(state_file), 0, 0, "",
 	  "keeps what was learned over a restart; empty: nothing is kept" },
+	{ "StateInterval", PL_OPTION_DURATION, PL_STORE_DOUBLE, GLOBAL(state_interval_s), 1, DAY_S,
+	  "5m", "how often the state is saved; also at shutdown and at each alert" },
 };
 
 const size_t pl_option_count = sizeof(pl_options) / sizeof(pl_options[0]);

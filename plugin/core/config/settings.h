@@ -72,6 +72,7 @@ struct pl_config {
 	char *proc_root;                 /* ProcFS */
 	char *cgroup_root;               /* CgroupFS */
 	char *state_file;                /* StateFile; empty: none is kept */
+	double state_interval_s;         /* StateInterval: between two saves, TimeScale or not */
 	double deep_read_budget_percent; /* DeepReadBudget: of one CPU, for tiers 1-3 */
 	double max_lock_ms_per_min;      /* MaxLockTime: a minute, of one process' mmap lock */
 	double time_scale;               /* TimeScale */

@@ -5,21 +5,13 @@
 
 #include "engine/internal.h"
 
-#define SAVE_EVERY_S 300.0
-#define SAVE_LEAST_S 5.0      /* between two saves, however short TimeScale makes the rest */
+#define SAVE_SOON_S 5.0       /* after an alert, so that several of them share a save */
 #define SAVE_SLICE 128        /* processes written in one tick */
 #define RESTORED_KEPT_S 600.0 /* for processes of the state file that have not shown up */
 
 static bool is_enabled(const struct pl_engine *engine)
 {
 	return engine->config->state_file && *engine->config->state_file;
-}
-
-static double save_every_s(const struct pl_engine *engine)
-{
-	const double scaled_s = SAVE_EVERY_S / engine->config->time_scale;
-
-	return scaled_s > SAVE_LEAST_S ? scaled_s : SAVE_LEAST_S;
 }
 
 static void read_boot_id(struct pl_engine *engine)
@@ -254,7 +246,7 @@ static void give_up_text(struct pl_engine *engine)
 {
 	pl_state_writer_free(engine->state);
 	engine->state = NULL;
-	engine->save_due_s = engine->now.mono_s + save_every_s(engine);
+	engine->save_due_s = engine->now.mono_s + engine->config->state_interval_s;
 }
 
 static void complain_of_save(struct pl_engine *engine, int err)
@@ -270,7 +262,7 @@ static void complain_of_save(struct pl_engine *engine, int err)
 
 void pl_engine_save_soon(struct pl_engine *engine)
 {
-	const double soon_s = engine->now.mono_s + SAVE_LEAST_S;
+	const double soon_s = engine->now.mono_s + SAVE_SOON_S;
 
 	if (engine->save_due_s > soon_s)
 		engine->save_due_s = soon_s;
@@ -285,7 +277,7 @@ void pl_engine_save_some(struct pl_engine *engine)
 	if (!is_enabled(engine) || engine->saving)
 		return;
 	if (engine->save_due_s <= 0)
-		engine->save_due_s = engine->now.mono_s + save_every_s(engine);
+		engine->save_due_s = engine->now.mono_s + engine->config->state_interval_s;
 	if (!engine->state && engine->now.mono_s < engine->save_due_s)
 		return;
 	more = engine->state ? 1 : begin_text(engine);
@@ -301,7 +293,7 @@ void pl_engine_save_some(struct pl_engine *engine)
 			return; /* the queue is full: at the next tick */
 		engine->state = NULL;
 		engine->saving = true;
-		engine->save_due_s = engine->now.mono_s + save_every_s(engine);
+		engine->save_due_s = engine->now.mono_s + engine->config->state_interval_s;
 	}
 }
 
