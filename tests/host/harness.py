@@ -29,14 +29,14 @@ _done = {"count": 0, "failed": 0}
 
 
 def ok(passed, name, *details):
-    """One result; the details are shown when it failed."""
+    """One result; what it was about is told when it failed, where prove lets it through."""
     _done["count"] += 1
     print("%sok %d - %s" % ("" if passed else "not ", _done["count"], name.replace("#", "no.")))
     if not passed:
         _done["failed"] += 1
-        for detail in details:
-            for line in str(detail).splitlines()[-40:]:
-                print("# " + line)
+        told = [line for detail in details for line in str(detail).splitlines()[-40:]]
+        for line in ["failed: " + name, *told]:
+            print("# " + line, file=sys.stderr, flush=True)
     sys.stdout.flush()
     return bool(passed)
 
