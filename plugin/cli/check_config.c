@@ -18,9 +18,8 @@ enum form { FORM_GUESS, FORM_COLLECTD, FORM_INI };
 struct check {
 	struct pl_config *config;
 	struct pl_config_faults faults;
-	bool loaded;    /* LoadPlugin procleak was seen */
-	bool auto_load; /* AutoLoadPlugin true */
-	bool block_seen;
+	bool loaded;      /* LoadPlugin procleak was seen, or a form that needs none */
+	bool auto_load;   /* AutoLoadPlugin true */
 	bool early_block; /* a block before LoadPlugin, which collectd ignores */
 };
 
@@ -103,7 +102,6 @@ static void check_item(void *ctx, const oconfig_item_t *item)
 		                "<Plugin procleak> has no LoadPlugin procleak before it: collectd "
 		                "ignores it");
 	}
-	check->block_seen = true;
 	pl_collectd_translate(check->config, item, pl_conf_place, where, &check->faults);
 }
 
@@ -115,7 +113,7 @@ static int check_file(struct check *check, const char *path, enum form form)
 		error = -errno;
 	} else if ((form == FORM_GUESS ? guess_form(path) : form) == FORM_INI) {
 		error = pl_config_read_ini(check->config, path, &check->faults);
-		check->block_seen = true;
+		check->loaded = true;
 	} else {
 		error = pl_conf_read(path, "procleak", check_item, check, &check->faults);
 	}
@@ -167,10 +165,10 @@ static int check_files(int count, char **paths, enum form form, bool quiet)
 	for (int i = 0; i < count && status == PL_EXIT_OK; i++)
 		status = check_file(&check, paths[i], form);
 	pl_config_finish(check.config, &check.faults);
-	if (status == PL_EXIT_OK && !check.loaded && !check.block_seen)
+	if (status == PL_EXIT_OK && !check.loaded && !check.early_block)
 		pl_config_fault(&check.faults, fallback ? fallback : paths[0],
 		                "procleak is not loaded: there is no LoadPlugin procleak");
-	if (status == PL_EXIT_OK && !quiet)
+	if (status == PL_EXIT_OK && check.loaded && !quiet)
 		print_summary(&check);
 	if (status == PL_EXIT_OK && check.faults.count > 0)
 		status = PL_EXIT_ALARM;

@@ -162,6 +162,8 @@ with tempfile.TemporaryDirectory() as directory:
 
 code, out = check("/nonexistent/file")
 ok(code == 2 and "No such file" in out, "a file that is not there", out)
+code, out = check_text('Hostname "x"\n')
+ok("watched" not in out, "nothing is said to be watched by a plugin that is not loaded", out)
 code, out = check("--bogus")
 ok(code == 2 and "usage:" in out, "an unknown option", out)
 code, out = check("--help")
