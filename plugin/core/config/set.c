@@ -1,5 +1,4 @@
 /* One key and value -> a setting: what each type of option accepts, and how a wrong one is told. */
- * wrong. */
 #include "config/config.h"
 
 #include <errno.h>
