@@ -30,7 +30,7 @@ BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 PROCLEAK = os.path.join(BUILD, "procleak")
 HERE = os.path.join(ROOT, "tests/scenario")
 REAL = os.path.join(HERE, "real")
-WAVE_S = 432  # a day and a bit, at the time scale below
+WAVE_S = 288  # a day, at the time scale below
 TIME_SCALE = 300
 PACKED_MAX_BYTES = 100 * 1024
 
@@ -467,7 +467,7 @@ def worker(queue, seconds, failures):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=int, default=390)
+    parser.add_argument("--seconds", type=int, default=420)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")

@@ -6,7 +6,7 @@ import java.util.Random;
 /** Serves made-up requests. "leak": a listener is registered for each and never removed. */
 public class Live {
     private static final int BOUND = 2000;
-    private static final int WAVE_S = 432;
+    private static final int WAVE_S = 288;
 
     private static final Map<Long, byte[]> listeners = new HashMap<>();
     private static final ArrayDeque<byte[]> recent = new ArrayDeque<>();

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-WAVE_S = 432
+WAVE_S = 288
 
 
 @functools.lru_cache(maxsize=12000)
@@ -21,8 +21,13 @@ def render(key):
     return ["row %d of %d" % (i, key) for i in range(12)]
 
 
+@functools.lru_cache(maxsize=6000)
+def render_page(key):
+    return ["row %d of %d" % (i, key) for i in range(120)]
+
+
 def serve_cache(_):
-    render(int(random.paretovariate(0.45)) % 1000000)
+    render_page(int(random.paretovariate(0.45)) % 1000000)
 
 
 def make_leak():
