@@ -32,24 +32,37 @@ struct window {
 	enum pl_level level;
 	uint8_t least;
 	uint8_t most;
-	bool waits; /* long enough to have seen the day */
 };
 
 static const struct window windows[] = {
-	{ PL_LEVEL_5MIN, 12, 60, false }, { PL_LEVEL_30MIN, 12, 24, false },
-	{ PL_LEVEL_30MIN, 33, 33, true }, { PL_LEVEL_30MIN, 36, 48, true },
-	{ PL_LEVEL_2H, 16, 16, true },    { PL_LEVEL_2H, 24, 24, true },
-	{ PL_LEVEL_2H, 30, 48, true },    { PL_LEVEL_8H, 12, 14, true },
-	{ PL_LEVEL_8H, 21, 24, true },    { PL_LEVEL_8H, 30, 48, true },
-	{ PL_LEVEL_1D, 14, 16, true },    { PL_LEVEL_1D, 24, 48, true },
+	{ PL_LEVEL_5MIN, 12, 60 },  { PL_LEVEL_30MIN, 12, 24 }, { PL_LEVEL_30MIN, 33, 33 },
+	{ PL_LEVEL_30MIN, 36, 48 }, { PL_LEVEL_2H, 16, 16 },    { PL_LEVEL_2H, 24, 24 },
+	{ PL_LEVEL_2H, 30, 48 },    { PL_LEVEL_8H, 12, 14 },    { PL_LEVEL_8H, 21, 24 },
+	{ PL_LEVEL_8H, 30, 48 },    { PL_LEVEL_1D, 14, 16 },    { PL_LEVEL_1D, 24, 48 },
 };
+
+/*
+ * Ways to look at a window: as it is; with what moves with the load taken out; the least of each
+ * day alone. The latter two see through a daily cycle, and need some days for it.
+ */
+enum kind { KIND_RAW, KIND_UNLOADED, KIND_DAILY, KIND_COUNT };
+
+#define LEAST_UNLOADED_S (30 * PL_HOUR_S)
+#define LEAST_DAYS 4
+
+/* History without which a daily cycle, or with Season off a passing load, is not ruled out. */
+#define LEAST_HISTORY_S (16 * PL_HOUR_S)
+#define LEAST_HISTORY_NO_SEASON_S (6 * PL_HOUR_S)
+
+/* The lower end of the rate's interval, as a share of the rate. */
+#define LEAST_CERTAINTY 0.35
 
 #define WINDOW_COUNT (sizeof windows / sizeof windows[0])
 #define PARTS 4
 #define MAX_STEPS 3
 #define STEP_SHARE 0.2
 #define STEP_OUTLIER 8.0
-#define LEAST_STEPLESS 0.24 /* four equal steps less the three that are taken out */
+#define LEAST_STEPLESS 0.3 /* five equal steps less the three that are taken out */
 #define LEAST_UNEXPLAINED 0.35
 #define LEAST_GOING_ON 0.65
 
@@ -87,10 +100,11 @@ struct view {
 	const struct pl_judge_input *input;
 	struct pl_floor floor;
 	struct pl_evidence *e;
+	enum kind kind;
 	struct rigour rigour;
 	size_t n;
+	size_t window_n; /* blocks of the window: n, but where days were made of them */
 	double span_s;
-	double raw_growth;
 	double stepless; /* share of the growth that is not in steps */
 	double last_step_s;
 	double need_growth;
@@ -119,6 +133,11 @@ static struct rigour rigour_for(double span_s)
 	while (span_s > rigours[i].max_span_s)
 		i++;
 	return rigours[i];
+}
+
+static double least_history_s(const struct pl_settings *settings)
+{
+	return settings->season ? LEAST_HISTORY_S : LEAST_HISTORY_NO_SEASON_S;
 }
 
 static double least_increment(const double *minima)
@@ -205,9 +224,13 @@ static bool pass_cheap_gates(struct view *v)
 static bool pass_dear_gates(struct view *v, enum pl_level level)
 {
 	const enum pl_sensitivity sensitivity = v->input->settings->sensitivity;
-	const double drift = pl_trend_drift(v->p, v->n, v->n / 6 + 1, v->floor.quantum);
+	const bool daily = v->kind == KIND_DAILY;
+	const size_t lags = daily ? 0 : v->n / 6 + 1;
+	const double drift = pl_trend_drift(v->p, v->n, lags, v->floor.quantum);
+	/* Few increments: Student's quantiles instead of the normal ones, roughly. */
+	const double few = daily ? 1 + 2.4 / (double)(v->n - 2) : 1;
 
-	if (!gate(v->e, PL_GATE_DRIFT, fmin(drift, 999), sensitivities[sensitivity].drift))
+	if (!gate(v->e, PL_GATE_DRIFT, fmin(drift, 999), sensitivities[sensitivity].drift * few))
 		return false;
 	v->slope_per_s = pl_trend_theil_sen(v->p, v->n);
 	v->sigma = fmax(pl_trend_sigma(v->p, v->n, v->slope_per_s), v->floor.quantum / 4);
@@ -219,7 +242,7 @@ static bool pass_dear_gates(struct view *v, enum pl_level level)
 	v->e->growing = true;
 	if (!gate_saturation(v))
 		return false;
-	return gate(v->e, PL_GATE_LOAD, pl_judge_unexplained(v->input, level, v->n, growth),
+	return gate(v->e, PL_GATE_LOAD, pl_judge_unexplained(v->input, level, v->window_n, growth),
 	            LEAST_UNEXPLAINED);
 }
 
@@ -252,15 +275,59 @@ static enum pl_reason reason_of(const struct pl_evidence *e, const struct view *
 	return PL_REASON_DRIFT;
 }
 
-static void open_view(struct view *v, enum pl_level level)
+static size_t points_of(const struct pl_judge_input *input, const struct window *w,
+                        struct pl_point *p)
+{
+	const size_t n = pl_history_points(input->history, w->level, input->series, w->most, p);
+	size_t first = 0;
+
+	while (first < n && p[first].t_s < input->not_before_s)
+		first++;
+	for (size_t i = first; first > 0 && i < n; i++)
+		p[i - first] = p[i];
+	return n - first;
+}
+
+/* The least of each of the last days as the points of the view; false with too few of them. */
+static bool take_days(struct view *v)
+{
+	double minima[PL_HISTORY_SLOTS];
+	const size_t days = (size_t)(v->span_s / PL_DAY_S);
+	size_t first = 0;
+
+	if (days < LEAST_DAYS || v->e->level >= PL_LEVEL_1D)
+		return false;
+	const double begin_s = v->e->end_s - (double)days * PL_DAY_S;
+	while (first < v->n && v->p[first].t_s < begin_s)
+		first++;
+	if (pl_trend_minima(v->p + first, v->n - first, days, minima) < days)
+		return false;
+	for (size_t i = 0; i < days; i++)
+		v->p[i] = (struct pl_point){ begin_s + ((double)i + 0.5) * PL_DAY_S, minima[i] };
+	v->n = days;
+	v->e->begin_s = begin_s;
+	v->span_s = v->e->end_s - begin_s;
+	return true;
+}
+
+static bool open_view(struct view *v, const struct window *w, enum kind kind)
 {
 	size_t steps;
-	const double block_s = pl_history_block_s(level);
+	const double block_s = pl_history_block_s(w->level);
 
-	v->e->level = (uint8_t)level;
+	v->kind = kind;
+	v->n = v->window_n = points_of(v->input, w, v->p);
+	if (v->n < w->least)
+		return false;
+	v->e->level = (uint8_t)w->level;
 	v->e->begin_s = v->p[0].t_s - block_s / 2;
 	v->e->end_s = v->p[v->n - 1].t_s + block_s / 2;
 	v->span_s = v->e->end_s - v->e->begin_s;
+	if (kind == KIND_UNLOADED &&
+	    (v->span_s < LEAST_UNLOADED_S || !pl_judge_unload(v->input, w->level, v->n, v->p, &v->n)))
+		return false;
+	if (kind == KIND_DAILY && !take_days(v))
+		return false;
 	v->rigour = rigour_for(v->span_s);
 	const double raw = v->p[v->n - 1].y - v->p[0].y;
 	const double taken =
@@ -268,22 +335,26 @@ static void open_view(struct view *v, enum pl_level level)
 	v->stepless = taken > 0 && raw > 0 ? 1 - taken / raw : 1;
 	(void)pl_trend_minima(v->p, v->n, PARTS, v->minima);
 	v->need_growth = fmax(v->floor.growth, v->floor.share * v->minima[0]);
+	return true;
 }
 
-/* Examines one window; *v->e was zeroed. */
-static void examine(struct view *v, const struct window *w)
+/* Puts an open view through the gates; *v->e was zeroed before it was opened. */
+static void examine(struct view *v)
 {
-	open_view(v, w->level);
-	if (!pass_cheap_gates(v)) {
-		v->e->reason = (uint8_t)reason_of(v->e, v);
-		return;
-	}
-	if (pass_dear_gates(v, w->level)) {
-		const bool waited = w->waits || !v->input->settings->season;
-		const double need_h = waited ? 0 : 18;
-		v->e->leaking = gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S, need_h);
-	}
+	if (pass_cheap_gates(v) && pass_dear_gates(v, (enum pl_level)v->e->level))
+		v->e->leaking = gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S,
+		                     least_history_s(v->input->settings) / PL_HOUR_S);
 	v->e->reason = (uint8_t)reason_of(v->e, v);
+}
+
+/* Whether another way to look at the window may help: the growth was lost in ups and downs. */
+static bool is_veiled(const struct pl_evidence *e)
+{
+	const unsigned failed = e->tested & ~(unsigned)e->held;
+	const unsigned veils =
+		1U << PL_GATE_EFFECT | 1U << PL_GATE_TERRITORY | 1U << PL_GATE_DRIFT | 1U << PL_GATE_NOISE;
+
+	return (failed & veils) != 0;
 }
 
 static int strength(const struct pl_evidence *e)
@@ -305,46 +376,52 @@ static double window_floor(const struct view *v)
 	return fmax(growth / v->span_s, v->floor.per_s);
 }
 
-static size_t points_of(const struct pl_judge_input *input, const struct window *w,
-                        struct pl_point *p)
+/* The strongest evidence of one window; false when history does not fill it. */
+static bool best_of_window(const struct pl_judge_input *input, const struct window *w,
+                           struct pl_evidence *best, double *floor_per_s)
 {
-	const size_t n = pl_history_points(input->history, w->level, input->series, w->most, p);
-	size_t first = 0;
+	bool any = false;
 
-	while (first < n && p[first].t_s < input->not_before_s)
-		first++;
-	for (size_t i = first; first > 0 && i < n; i++)
-		p[i - first] = p[i];
-	return n - first;
+	for (unsigned kind = KIND_RAW; kind < KIND_COUNT; kind++) {
+		struct pl_evidence e = { .to_limit_s = -1 };
+		struct view v = { .input = input, .e = &e };
+		v.floor = pl_judge_floor(input->series, input->settings);
+		if (!open_view(&v, w, (enum kind)kind)) {
+			if (kind == KIND_RAW)
+				return false;
+			continue;
+		}
+		examine(&v);
+		if (kind == KIND_RAW && v.span_s >= least_history_s(input->settings))
+			*floor_per_s = window_floor(&v);
+		if (!any || strength(&e) > strength(best))
+			*best = e;
+		any = true;
+		if (!is_veiled(&e))
+			break;
+	}
+	return true;
 }
 
 void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *out)
 {
 	struct pl_evidence best = { .reason = PL_REASON_LEARNING, .to_limit_s = -1 };
-	double floor_per_s = 0;
-	int best_strength = -1;
+	double least_per_s = 0;
 
-	for (size_t i = 0; i < WINDOW_COUNT; i++) {
-		struct pl_evidence e = { .to_limit_s = -1 };
-		struct view v = { .input = input, .e = &e };
-		v.floor = pl_judge_floor(input->series, input->settings);
-		v.n = points_of(input, &windows[i], v.p);
-		if (v.n < windows[i].least)
+	for (size_t i = 0; i < WINDOW_COUNT && !best.leaking; i++) {
+		struct pl_evidence e;
+		double floor_per_s = 0;
+		if (!best_of_window(input, &windows[i], &e, &floor_per_s))
 			continue;
-		examine(&v, &windows[i]);
-		if (windows[i].waits || !input->settings->season) {
-			const double rate = window_floor(&v);
-			floor_per_s = floor_per_s > 0 ? fmin(floor_per_s, rate) : rate;
-		}
-		if (strength(&e) < best_strength)
-			continue;
-		best = e;
-		best_strength = strength(&e);
-		if (e.leaking)
-			break;
+		if (floor_per_s > 0)
+			least_per_s = least_per_s > 0 ? fmin(least_per_s, floor_per_s) : floor_per_s;
+		if (best.tested == 0 || strength(&e) >= strength(&best))
+			best = e;
 	}
-	best.floor_per_s = floor_per_s;
+	best.floor_per_s = least_per_s;
 	if (best.growing)
 		pl_judge_rate(input, &best);
+	if (best.leaking && best.rate_low < LEAST_CERTAINTY * best.rate_per_s)
+		best.leaking = false;
 	*out = best;
 }

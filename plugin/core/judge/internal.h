@@ -40,4 +40,11 @@ bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s,
 double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level level, size_t n,
                             double growth);
 
+/*
+ * The newest `n` blocks of the series with what moves with the load taken out, into p and *count;
+ * false when it does not move with any load that is known.
+ */
+bool pl_judge_unload(const struct pl_judge_input *input, enum pl_level level, size_t n,
+                     struct pl_point *p, size_t *count);
+
 #endif

@@ -4,6 +4,9 @@
 #include "judge/internal.h"
 #include "trend/trend.h"
 
+/* Correlation of increments from which on a level is said to move with the load. */
+#define LEAST_FOLLOWING 0.6
+
 /* The finest level whose ring reaches back over `span_s`. */
 static enum pl_level level_over(double span_s)
 {
@@ -84,65 +87,110 @@ static size_t pair_up(const struct pl_point *a, size_t na, const struct pl_point
 	return n;
 }
 
-/* Share of growth left after taking out what moves with the load from block to block. */
-static double left_after_following(const double *x, const double *y, struct pl_point *p, size_t n,
-                                   double growth)
+static const enum pl_series loads[] = { PL_SERIES_CPU, PL_SERIES_READ };
+#define LOAD_COUNT (sizeof loads / sizeof loads[0])
+
+/* The series side by side with one of the loads, over the newest `n` blocks. */
+struct beside {
+	struct pl_point load[PL_HISTORY_MAX_POINTS];
+	size_t load_n;
+	struct pl_point point[PL_HISTORY_MAX_POINTS];
+	double x[PL_HISTORY_MAX_POINTS];
+	double y[PL_HISTORY_MAX_POINTS];
+	size_t n;
+};
+
+static bool put_beside(const struct pl_judge_input *input, enum pl_level level, size_t n,
+                       enum pl_series load, struct beside *out)
+{
+	struct pl_point points[PL_HISTORY_MAX_POINTS];
+	/* The mean is what moves with the load; the least of a block need not. */
+	const enum pl_series series = input->series == PL_SERIES_U ? PL_SERIES_U_MEAN : input->series;
+
+	if (level < PL_LEVEL_30MIN)
+		return false;
+	const size_t ny = pl_history_points(input->history, level, series, n, points);
+	out->load_n = pl_history_points(input->history, level, load, n, out->load);
+	out->n = pair_up(out->load, out->load_n, points, ny, out->x, out->y, out->point);
+	return out->n >= 12;
+}
+
+/* How the level moves with the load from block to block; 0 when it does not. */
+static double moves_by(const struct beside *b)
 {
 	double dx[PL_HISTORY_MAX_POINTS];
 	double dy[PL_HISTORY_MAX_POINTS];
 
-	for (size_t i = 1; i < n; i++) {
-		dx[i - 1] = x[i] - x[i - 1];
-		dy[i - 1] = y[i] - y[i - 1];
+	for (size_t i = 1; i < b->n; i++) {
+		dx[i - 1] = b->x[i] - b->x[i - 1];
+		dy[i - 1] = b->y[i] - b->y[i - 1];
 	}
-	if (pl_trend_correlation(dx, dy, n - 1) < 0.6)
+	if (pl_trend_correlation(dx, dy, b->n - 1) < LEAST_FOLLOWING)
+		return 0;
+	return pl_trend_regression(dx, dy, b->n - 1);
+}
+
+bool pl_judge_unload(const struct pl_judge_input *input, enum pl_level level, size_t n,
+                     struct pl_point *p, size_t *count)
+{
+	for (size_t i = 0; i < LOAD_COUNT; i++) {
+		struct beside b;
+		double mean = 0;
+		if (!put_beside(input, level, n, loads[i], &b))
+			continue;
+		const double per_load = moves_by(&b);
+		if (!(per_load > 0))
+			continue;
+		for (size_t k = 0; k < b.n; k++)
+			mean += b.x[k] / (double)b.n;
+		for (size_t k = 0; k < b.n; k++)
+			p[k] = (struct pl_point){ b.point[k].t_s, b.y[k] - per_load * (b.x[k] - mean) };
+		*count = b.n;
+		return true;
+	}
+	return false;
+}
+
+/* Share of growth left after taking out what moves with the load from block to block. */
+static double left_after_following(struct beside *b, double growth)
+{
+	const double per_load = moves_by(b);
+
+	if (!(per_load > 0))
 		return 1;
-	const double per_load = pl_trend_regression(dx, dy, n - 1);
-	for (size_t i = 0; i < n; i++)
-		p[i].y = y[i] - per_load * x[i];
-	const double left = pl_trend_theil_sen(p, n) * (p[n - 1].t_s - p[0].t_s);
-	return left / growth;
+	for (size_t i = 0; i < b->n; i++)
+		b->point[i].y = b->y[i] - per_load * b->x[i];
+	const double span_s = b->point[b->n - 1].t_s - b->point[0].t_s;
+	return pl_trend_theil_sen(b->point, b->n) * span_s / growth;
 }
 
 /* Two ramps always correlate: a load that grows as much as the level does leaves it open. */
-static double left_after_ramp(const double *x, const double *y, const struct pl_point *load,
-                              size_t n, double growth)
+static double left_after_ramp(const struct beside *b, double growth)
 {
 	double minima[4];
 
-	(void)pl_trend_minima(load, n, 4, minima);
+	(void)pl_trend_minima(b->load, b->load_n, 4, minima);
 	const double load_growth = minima[3] - minima[0];
 	if (!(minima[0] > 0) ||
 	    !(minima[1] > minima[0] && minima[2] > minima[1] && minima[3] > minima[2]))
 		return 1;
-	if (pl_trend_correlation(x, y, n) < 0.85)
+	if (pl_trend_correlation(b->x, b->y, b->n) < 0.85)
 		return 1;
-	const double elasticity = (growth / fmax(y[0], 1)) / (load_growth * 4 / 3 / minima[0]);
+	const double elasticity = (growth / fmax(b->y[0], 1)) / (load_growth * 4 / 3 / minima[0]);
 	return elasticity > 1.5 ? 1 : 0;
 }
 
 double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level level, size_t n,
                             double growth)
 {
-	static const enum pl_series loads[] = { PL_SERIES_CPU, PL_SERIES_READ };
-	struct pl_point level_points[PL_HISTORY_MAX_POINTS];
-	struct pl_point load[PL_HISTORY_MAX_POINTS];
-	struct pl_point both[PL_HISTORY_MAX_POINTS];
-	double x[PL_HISTORY_MAX_POINTS];
-	double y[PL_HISTORY_MAX_POINTS];
 	double least = 1;
-	const enum pl_series series = input->series == PL_SERIES_U ? PL_SERIES_U_MEAN : input->series;
 
-	if (level < PL_LEVEL_30MIN)
-		return 1;
-	const size_t ny = pl_history_points(input->history, level, series, n, level_points);
-	for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++) {
-		const size_t nx = pl_history_points(input->history, level, loads[i], n, load);
-		const size_t pairs = pair_up(load, nx, level_points, ny, x, y, both);
-		if (pairs < 12)
+	for (size_t i = 0; i < LOAD_COUNT; i++) {
+		struct beside b;
+		if (!put_beside(input, level, n, loads[i], &b))
 			continue;
-		least = fmin(least, left_after_following(x, y, both, pairs, growth));
-		least = fmin(least, left_after_ramp(x, y, load, nx, growth));
+		least = fmin(least, left_after_ramp(&b, growth));
+		least = fmin(least, left_after_following(&b, growth));
 	}
 	return least;
 }

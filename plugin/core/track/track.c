@@ -82,7 +82,8 @@ static bool derive_u(struct pl_track *t, const struct pl_values *v, uint64_t *ou
 	return true;
 }
 
-/* VmData that was never touched; VmSize less the files stands in where VmData is not known. */
+/* VmData that was never touched (what was given back was); VmSize less the files stands in where
+ * VmData is not known. */
 static void derive_untouched(const struct pl_values *v, uint64_t u, struct pl_history_input *in)
 {
 	uint64_t mapped;
@@ -149,7 +150,7 @@ static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl
 	if (derive_u(t, v, &u)) {
 		put(in, PL_SERIES_U, (double)u);
 		t->u_bytes = (double)u;
-		derive_untouched(v, u, in);
+		derive_untouched(v, u + lazyfree_now(t, v), in);
 	}
 	derive_gauge(v, PL_M_SHMEM, PL_SERIES_SHMEM, in);
 	derive_gauge(v, PL_M_THREADS, PL_SERIES_THREADS, in);
