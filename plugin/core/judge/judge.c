@@ -10,13 +10,26 @@
  * start may climb straight for a quarter of an hour and stop, so that less is believed of it.
  */
 #define URGENT_REACH 1.7
-#define URGENT_REACH_SHORT 1.2
-#define URGENT_SHORT_S 1200.0
+#define URGENT_REACH_SHORT 0.95
+#define URGENT_SHORT_S 1000.0
 #define URGENT_LEAST_POINTS 8
 
 /* Growth over a stretch below this share of what the leak would have added: it has stopped. */
 #define STOPPED_SHARE 0.25
-#define CONFIRM_PASSES 2
+
+/*
+ * How long every gate must hold before an alarm: a random walk passes them for a moment at a time,
+ * a leak ever more clearly.
+ */
+static const struct {
+	double drift;
+	double hold_s;
+	double hold_share; /* of the window */
+} holds[] = {
+	{ 6.0, 0.4 * PL_HOUR_S, 0 },
+	{ 4.5, 2.0 * PL_HOUR_S, 0.03 },
+	{ 0, 4.0 * PL_HOUR_S, 0.06 },
+};
 
 static const char *const reason_names[PL_REASON_COUNT] = {
 	[PL_REASON_LEARNING] = "learning",
@@ -186,14 +199,35 @@ static void raise_alarm(struct pl_judge_state *s, const struct pl_judge_input *i
 	s->alarm_span_s = e->end_s - e->begin_s;
 }
 
+static bool has_held(const struct pl_judge_state *s, const struct pl_judge_input *input,
+                     const struct pl_evidence *e)
+{
+	size_t i = 0;
+
+	if (s->pass_since_s < 0)
+		return false;
+	while ((double)e->value[PL_GATE_DRIFT] < holds[i].drift)
+		i++;
+	const double hold_s = fmax(holds[i].hold_s, holds[i].hold_share * (e->end_s - e->begin_s));
+	return input->history->clock_s - s->pass_since_s >= hold_s;
+}
+
+void pl_judge_state_init(struct pl_judge_state *s)
+{
+	*s = (struct pl_judge_state){ .pass_since_s = -1, .last = { .to_limit_s = -1 } };
+}
+
 bool pl_judge_step(struct pl_judge_state *s, const struct pl_judge_input *input,
                    const struct pl_evidence *e)
 {
 	const uint8_t verdict_before = s->verdict;
 	const bool confirmed_before = s->confirmed;
 
-	s->passes = e->leaking ? (uint8_t)(s->passes < UINT8_MAX ? s->passes + 1 : s->passes) : 0;
-	if (!s->alarmed && (e->urgent || s->passes >= CONFIRM_PASSES))
+	if (!e->leaking)
+		s->pass_since_s = -1;
+	else if (s->pass_since_s < 0)
+		s->pass_since_s = input->history->clock_s;
+	if (!s->alarmed && (e->urgent || has_held(s, input, e)))
 		raise_alarm(s, input, e);
 	double quiet_from_s;
 	if (s->alarmed && !e->leaking && has_stopped(s, input, &quiet_from_s)) {

@@ -114,13 +114,13 @@ bool pl_judge_run(const struct pl_judge_input *input, struct pl_run *out);
 bool pl_judge_runs(const struct pl_run *runs, size_t n, double alike_from_s,
                    const struct pl_settings *settings, struct pl_evidence *out);
 
-/* The ladder of one series. Zero-initialise. */
+/* The ladder of one series; pl_judge_state_init() makes a new one. */
 struct pl_judge_state {
 	uint8_t verdict; /* enum pl_verdict */
 	uint8_t reason;  /* enum pl_reason */
-	uint8_t passes;  /* evaluations in a row with every gate held */
 	bool alarmed;    /* leaking or critical was reached and is not over */
 	bool confirmed;
+	double pass_since_s;     /* every gate has held since then; below 0: not now */
 	double alarm_s;          /* track time of the alarm */
 	double alarm_level;      /* the series at the alarm */
 	double alarm_leaked;     /* growth by then */
@@ -128,6 +128,8 @@ struct pl_judge_state {
 	double quiet_from_s;     /* the last leak had stopped by then; 0: there was none */
 	struct pl_evidence last; /* evidence behind the verdict */
 };
+
+void pl_judge_state_init(struct pl_judge_state *state);
 
 /* Takes new evidence into account. Returns true when verdict or confirmation changed. */
 bool pl_judge_step(struct pl_judge_state *state, const struct pl_judge_input *input,

@@ -81,7 +81,7 @@ static const struct pl_state_field evidence_fields[] = {
 static const struct pl_state_field judge_fields[] = {
 	INDEX(struct pl_judge_state, verdict, PL_VERDICT_COUNT),
 	INDEX(struct pl_judge_state, reason, PL_REASON_COUNT),
-	FIELD(struct pl_judge_state, passes, U8),
+	FIELD(struct pl_judge_state, pass_since_s, F64),
 	FIELD(struct pl_judge_state, alarmed, BOOL),
 	FIELD(struct pl_judge_state, confirmed, BOOL),
 	FIELD(struct pl_judge_state, alarm_s, F64),

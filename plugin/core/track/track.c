@@ -33,6 +33,8 @@ void pl_track_init(struct pl_track *t, struct pl_ident ident, double time_scale)
 		.judge_due_s = -1,
 		.lazyfree_s = -1,
 	};
+	for (size_t i = 0; i < PL_TRACKED_COUNT; i++)
+		pl_judge_state_init(&t->judged[i]);
 	pl_history_init(&t->history);
 }
 
