@@ -9,7 +9,7 @@
  * An urgent growth alarms when the limit is nearer than so many times its own length so far. A
  * start may climb straight for a quarter of an hour and stop, so that less is believed of it.
  */
-#define URGENT_REACH 1.7
+#define URGENT_REACH 1.6
 #define URGENT_REACH_SHORT 0.95
 #define URGENT_SHORT_S 1000.0
 #define URGENT_LEAST_POINTS 8
@@ -96,10 +96,13 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 	const double need = fmax(floor.growth, 0.05 * input->limit);
 
 	const double reach = span_s < URGENT_SHORT_S ? URGENT_REACH_SHORT : URGENT_REACH;
-	if (rise < need || room > rise * reach || room < 0)
+	if (rise < need || room > rise * 2 * reach || room < 0)
 		return false;
-	const double reach_s = room * span_s / rise;
-	if (reach_s > input->settings->horizon_s)
+	/* How it goes now says more than how it went on the whole: a warm-up slows down. */
+	const size_t late = n - n / 3;
+	const double now_per_s = pl_trend_theil_sen(p + late - 1, n - late + 1);
+	if (!(now_per_s > 0) || room > now_per_s * span_s * reach ||
+	    room > now_per_s * input->settings->horizon_s)
 		return false;
 	(void)pl_trend_minima(p, n, 4, minima);
 	for (size_t i = 1; i < 4; i++)
@@ -107,7 +110,8 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 			return false;
 	const double slope = pl_trend_theil_sen(p, n);
 	const double sigma = pl_trend_sigma(p, n, slope);
-	if (sigma > 0.05 * rise || highest_before(input, p[0].t_s) > p[n - 1].y)
+	if (slope * span_s < 0.7 * rise || sigma > 0.05 * rise ||
+	    highest_before(input, p[0].t_s) > p[n - 1].y)
 		return false;
 	e->begin_s = p[0].t_s;
 	e->end_s = p[n - 1].t_s;
