@@ -200,6 +200,22 @@ static void send_findings(value_list_t *list, const struct pl_findings *findings
 	}
 }
 
+/* On an instance of its own, for these parts stack up by themselves. */
+static void send_regions(const struct pl_reading *reading, const char *instance)
+{
+	char name[DATA_MAX_NAME_LEN];
+	value_list_t list;
+
+	if (snprintf(name, sizeof(name), "%s-regions", instance) >= (int)sizeof(name))
+		return;
+	begin_list(&list, &reading->time, name);
+	for (int i = 0; i < PL_REGION_COUNT; i++)
+		if ((reading->regions->seen >> i) & 1)
+			send_gauge(&list, "memory", pl_region_name((enum pl_region)i),
+			           (double)reading->regions->bytes[i]);
+	send_gauge(&list, "memory", "swap", (double)reading->regions->swap_bytes);
+}
+
 void pl_series_send_reading(const struct pl_reading *reading)
 {
 	const char *switches = (const char *)reading->collect;
@@ -217,6 +233,8 @@ void pl_series_send_reading(const struct pl_reading *reading)
 	}
 	if (reading->collect->verdict)
 		send_findings(&list, &reading->findings);
+	if (reading->regions && reading->collect->memory)
+		send_regions(reading, instance);
 }
 
 void pl_series_send_self(const struct pl_self *self)

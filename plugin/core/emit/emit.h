@@ -9,6 +9,7 @@
 #include "base/values.h"
 #include "base/verdict.h"
 #include "config/settings.h"
+#include "regions/regions.h"
 
 enum pl_subject_kind {
 	PL_SUBJECT_MATCH,   /* all processes of a match together */
@@ -57,6 +58,16 @@ static inline bool pl_findings_get(const struct pl_findings *f, enum pl_finding 
 	return true;
 }
 
+/* The memory of a subject by region: disjoint parts, which add up to what is resident and in swap.
+ */
+struct pl_region_bytes {
+	double age_s;  /* since it was read; of several processes, the oldest */
+	uint32_t seen; /* bit per region: it has held something since the start */
+	uint64_t bytes[PL_REGION_COUNT];
+	uint64_t swap_bytes;
+};
+_Static_assert(PL_REGION_COUNT <= 32, "struct pl_region_bytes keeps a bit per region");
+
 /* A subject at one tick. Counters of a match only rise, whatever its processes come and go. */
 struct pl_reading {
 	struct pl_subject subject;
@@ -66,6 +77,7 @@ struct pl_reading {
 	double deep_age_s;                /* since the values of tier 1 were read; below 0: never */
 	struct pl_values values;
 	struct pl_findings findings;
+	const struct pl_region_bytes *regions; /* NULL: not read, or too long ago */
 };
 
 #define PL_MESSAGE_SIZE 256 /* with its NUL: what a collectd notification holds */

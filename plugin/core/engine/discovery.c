@@ -95,12 +95,13 @@ static double age_of(struct pl_engine *engine, uint64_t start_ticks)
 static bool begin_process(struct pl_engine *engine, struct pl_process *process,
                           const struct pl_roster_entry *entry)
 {
-	*process = (struct pl_process){ .track = process->track };
+	*process = (struct pl_process){ .track = process->track, .ledger = process->ledger };
 	process->ident = (struct pl_ident){ entry->pid, entry->start_ticks };
 	process->first_s = engine->now.mono_s;
 	process->first_tick = engine->tick;
 	process->first_age_s = age_of(engine, entry->start_ticks);
 	process->limits_s = -1;
+	pl_engine_begin_regions(engine, process);
 	process->used = pl_engine_begin_track(engine, process) == 0;
 	if (process->used) {
 		pl_engine_claim(engine, process);

@@ -54,6 +54,7 @@ static void free_parts(struct pl_engine *engine)
 {
 	for (size_t i = 0; i < engine->process_count; i++) {
 		free(engine->processes[i]->track);
+		free(engine->processes[i]->ledger);
 		free(engine->processes[i]);
 	}
 	pl_engine_forget_restored(engine);
@@ -122,6 +123,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 		pl_engine_identified(engine, job);
 	else if (job->kind == PL_JOB_SAVE)
 		pl_engine_saved(engine, job);
+	else if (job->kind == PL_JOB_REGIONS)
+		pl_engine_regions_done(engine, job);
 	else
 		pl_engine_deep_done(engine, job);
 }
@@ -149,6 +152,7 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	collect(engine);
 	pl_engine_discover(engine);
 	pl_engine_post_deep(engine);
+	pl_engine_post_regions(engine);
 	pl_engine_pulse_all(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }

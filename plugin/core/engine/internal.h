@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "engine/group.h"
 #include "engine/worker.h"
+#include "regions/ledger.h"
 #include "track/family.h"
 #include "track/track.h"
 
@@ -48,8 +49,17 @@ struct pl_process {
 	double quarantine_until_s;
 	uint32_t stuck_count;
 
+	/* regions */
+	bool regions_pending;
+	double regions_s;     /* when they were last read */
+	double regions_due_s; /* not before */
+	double regions_us;    /* wall time of the last reading; 0: none yet */
+	uint32_t regions_tick;
+	enum pl_verdict regions_verdict; /* when they were last asked for */
+
 	enum pl_verdict verdict;
-	struct pl_track *track; /* stays with the entry when it is reused */
+	struct pl_track *track;   /* stays with the entry when it is reused, as does the ledger */
+	struct pl_ledger *ledger; /* NULL: no process of this entry was ever read */
 };
 
 /* A match of the configuration, or one that Auto made. */
@@ -62,6 +72,8 @@ struct pl_group {
 	uint32_t member_count; /* processes in it, sampled or not */
 	struct pl_group_sum sum;
 	struct pl_group_sum other; /* PerProcess: those without a series of their own */
+	struct pl_region_bytes regions;
+	uint32_t regions_have; /* members in that sum */
 	uint32_t published_count;
 	struct pl_values counters;
 	bool auto_published; /* Auto: among the largest, or growing */
@@ -100,6 +112,9 @@ struct pl_engine {
 	double interval_s; /* between the last two ticks; 0 at the first */
 	double uptime_s;   /* below 0: not yet asked for in this tick */
 	size_t deep_cursor;
+	bool regions_busy; /* one reading at a time is under way */
+	double regions_predicted_us;
+	size_t regions_cursor;
 	bool look_at_all; /* a parent was matched whose children count too */
 	struct pl_self self;
 	char boot_id[PL_BOOT_ID_SIZE];
@@ -141,6 +156,24 @@ void pl_engine_pulse_all(struct pl_engine *engine);
 void pl_engine_post_deep(struct pl_engine *engine);
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job);
+/* The process that a job was for, if it is still that one. */
+struct pl_process *pl_engine_process_of(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_complain_of_denied(struct pl_engine *engine, const struct pl_process *process);
+void pl_engine_count_error(struct pl_engine *engine, int err);
+double pl_engine_rollup_us(const struct pl_process *process);
+
+/* places.c: regions. */
+/* Forgets what was read: another process, or another program in it. */
+void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *process);
+void pl_engine_post_regions(struct pl_engine *engine);
+void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_regions_stuck(struct pl_engine *engine, struct pl_process *process);
+/* Fills *out. Returns false when there is nothing recent enough. */
+bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_process *process,
+                            struct pl_region_bytes *out);
+/* Adds a member to its group's sum: shared pages once. */
+void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *group,
+                           const struct pl_process *process);
 
 /* judging.c: histories and verdicts. */
 /* Begins a process' history anew. Returns 0, or -1 when out of memory. */

@@ -17,6 +17,8 @@ static void begin_sums(struct pl_engine *engine)
 
 		pl_group_sum_begin(&group->sum);
 		pl_group_sum_begin(&group->other);
+		group->regions = (struct pl_region_bytes){ 0 };
+		group->regions_have = 0;
 	}
 }
 
@@ -49,6 +51,10 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 		.values = process->sample.values,
 	};
 
+	struct pl_region_bytes regions;
+
+	if (pl_engine_region_bytes(engine, process, &regions))
+		reading.regions = &regions;
 	pl_track_findings(process->track, &reading.findings);
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
@@ -59,6 +65,7 @@ static void add_to_group(struct pl_engine *engine, struct pl_process *process, u
 	const struct pl_group_member member = { &process->sample.values, is_newborn(engine, process) };
 
 	pl_group_sum_add(&group->sum, &member);
+	pl_engine_add_regions(engine, group, process);
 	if (!group->match || !group->match->per_process)
 		return;
 	if (!is_published(group, process, i))
@@ -83,6 +90,10 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 	                 &reading.values);
 	if (kind == PL_SUBJECT_MATCH && sum->member_count > 0)
 		reading.findings = group->family.findings;
+	/* a few that have not been read yet are no reason to say nothing of the others */
+	if (kind == PL_SUBJECT_MATCH && group->regions_have > 0 &&
+	    group->regions_have * 10 >= sum->member_count * 9)
+		reading.regions = &group->regions;
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
 

@@ -42,6 +42,8 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 	for (size_t i = 0; i < PL_METRIC_COUNT; i++)
 		if (pl_metric_info((enum pl_metric)i)->tier == PL_TIER_PULSE && i != PL_M_FDS)
 			pl_values_clear(&process->sample.values, (enum pl_metric)i);
+	if (process->regions_tick != engine->tick)
+		pl_values_clear(&process->sample.values, PL_M_HEAP);
 	pl_values_merge(&process->sample.values, &pulse->values);
 	process->sample.ident = pulse->ident;
 	process->sample.time = engine->now;
@@ -50,7 +52,7 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 	                            : process->first_age_s + engine->now.mono_s - process->first_s;
 }
 
-static void count_error(struct pl_engine *engine, int err)
+void pl_engine_count_error(struct pl_engine *engine, int err)
 {
 	if (err == -ESRCH)
 		engine->self.gone_total++;
@@ -76,7 +78,7 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 
 	process->alive = err == 0;
 	if (err < 0) {
-		count_error(engine, err);
+		pl_engine_count_error(engine, err);
 		return;
 	}
 	if (process->deep_known && engine->now.mono_s - process->deep_s > DEEP_STALE_S)
@@ -85,6 +87,7 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 		/* another program in the same process: nothing of the old one holds */
 		pl_engine_end_track(engine, process);
 		(void)pl_engine_begin_track(engine, process);
+		pl_engine_begin_regions(engine, process);
 		memset(&process->sample, 0, sizeof(process->sample));
 		process->deep_known = false;
 		process->counted = false;
@@ -106,7 +109,7 @@ void pl_engine_pulse_all(struct pl_engine *engine)
 			pulse(engine, engine->processes[i]);
 }
 
-static double rollup_us(const struct pl_process *process)
+double pl_engine_rollup_us(const struct pl_process *process)
 {
 	uint64_t rss_bytes = 0;
 
@@ -123,7 +126,7 @@ static double predict_us(const struct pl_process *process)
 	if (process->cost_us > 0)
 		return process->cost_us;
 	(void)pl_values_get(&process->sample.values, PL_M_FDS, &fd_count);
-	return rollup_us(process) + FD_US * (double)fd_count + REST_US;
+	return pl_engine_rollup_us(process) + FD_US * (double)fd_count + REST_US;
 }
 
 /* Which groups of metrics any of the process' matches asks for. */
@@ -161,7 +164,7 @@ static bool post_one(struct pl_engine *engine, uint32_t index)
 
 	if (engine->interval_s > 0 && engine->interval_s < 2 * SOCKETS_MAX_AGE_S)
 		job.sockets_max_age_s = engine->interval_s / 2;
-	process->too_dear = pl_budget_spacing_s(&engine->budget, rollup_us(process)) < 0;
+	process->too_dear = pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process)) < 0;
 	job.want = wanted_of(engine, process);
 	if (job.want == 0)
 		return true;
@@ -177,7 +180,7 @@ static bool post_one(struct pl_engine *engine, uint32_t index)
 		process->limits_s = engine->now.mono_s;
 	if (job.want & PL_DEEP_ROLLUP)
 		process->next_rollup_s =
-			engine->now.mono_s + pl_budget_spacing_s(&engine->budget, rollup_us(process));
+			engine->now.mono_s + pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process));
 	return true;
 }
 
@@ -215,7 +218,7 @@ void pl_engine_post_deep(struct pl_engine *engine)
 	}
 }
 
-static struct pl_process *process_of(struct pl_engine *engine, const struct pl_job *job)
+struct pl_process *pl_engine_process_of(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_process *process;
 
@@ -225,12 +228,8 @@ static struct pl_process *process_of(struct pl_engine *engine, const struct pl_j
 	return process->used && pl_ident_equal(process->ident, job->ident) ? process : NULL;
 }
 
-static void complain_of_denied(struct pl_engine *engine, const struct pl_process *process,
-                               const struct pl_job *job)
+void pl_engine_complain_of_denied(struct pl_engine *engine, const struct pl_process *process)
 {
-	if (job->deep.denied_count == 0)
-		return;
-	engine->self.denied_total += job->deep.denied_count;
 	pl_log_complain(&engine->log, &engine->denied_complaint, engine->now.mono_s, PL_LOG_WARNING,
 	                "no permission to read all of process %d (%s): PSS, descriptors and I/O need "
 	                "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
@@ -253,7 +252,7 @@ static void merge_deep(struct pl_engine *engine, struct pl_process *process,
 
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 {
-	struct pl_process *process = process_of(engine, job);
+	struct pl_process *process = pl_engine_process_of(engine, job);
 	const double hold_ms = (double)job->deep.lock_us / 1000;
 
 	engine->self.deep_reads_total++;
@@ -269,10 +268,12 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 	if (job->want & PL_DEEP_ROLLUP)
 		process->lock_us = (double)job->deep.lock_us;
 	if (job->error < 0) {
-		count_error(engine, job->error);
+		pl_engine_count_error(engine, job->error);
 		return;
 	}
-	complain_of_denied(engine, process, job);
+	engine->self.denied_total += job->deep.denied_count;
+	if (job->deep.denied_count > 0)
+		pl_engine_complain_of_denied(engine, process);
 	merge_deep(engine, process, &job->deep.values);
 	process->deep_known = true;
 	process->deep_s = engine->now.mono_s;
@@ -280,7 +281,7 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 {
-	struct pl_process *process = process_of(engine, job);
+	struct pl_process *process = pl_engine_process_of(engine, job);
 	double wait_s = QUARANTINE_S;
 
 	if (job->kind == PL_JOB_SAVE)
@@ -292,11 +293,14 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 		pl_engine_identify_stuck(engine, job->ident.pid);
 		return;
 	}
+	if (job->kind == PL_JOB_REGIONS)
+		pl_engine_regions_stuck(engine, process);
 	if (!process)
 		return;
 	for (uint32_t i = 0; i < process->stuck_count && wait_s < QUARANTINE_MAX_S; i++)
 		wait_s *= 2;
 	process->stuck_count++;
-	process->deep_pending = false;
+	if (job->kind == PL_JOB_DEEP)
+		process->deep_pending = false;
 	process->quarantine_until_s = engine->now.mono_s + wait_s;
 }

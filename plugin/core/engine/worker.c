@@ -24,6 +24,8 @@ struct slot {
 
 enum thread_state { THREAD_NONE, THREAD_RUNNING, THREAD_ENDED };
 
+struct regions;
+
 struct thread {
 	struct pl_worker *worker;
 	pthread_t id;
@@ -31,6 +33,7 @@ struct thread {
 	bool stuck; /* in an abandoned job: another thread has taken over */
 	struct pl_deep_reader *reader;
 	struct pl_facts_store *store;
+	struct regions *regions; /* NULL until it is needed */
 };
 
 struct pl_worker {
@@ -142,12 +145,54 @@ static void save(const struct pl_worker *worker, struct pl_job *job)
 	job->state = NULL;
 }
 
+/* Scratch for reading smaps. */
+struct regions {
+	struct pl_region_scan scan;
+	struct pl_region_snapshot snapshot;
+	char buf[65536];
+};
+
+static void feed_regions(void *ctx, const char *text, size_t len)
+{
+	pl_regions_feed(ctx, text, len);
+}
+
+static uint64_t micros(double seconds)
+{
+	return seconds > 0 ? (uint64_t)(seconds * 1e6) : 0;
+}
+
+static void read_regions(struct thread *thread, struct pl_job *job)
+{
+	const uint64_t begin_us = thread_cpu_us();
+	const double begin_s = now_s();
+
+	if (!thread->regions)
+		thread->regions = malloc(sizeof(*thread->regions));
+	if (!thread->regions) {
+		job->error = -ENOMEM;
+		return;
+	}
+	struct regions *regions = thread->regions;
+
+	pl_regions_begin(&regions->scan);
+	job->error = pl_procfs_stream(thread->worker->fs, job->ident.pid, "smaps", regions->buf,
+	                              sizeof(regions->buf), feed_regions, &regions->scan);
+	job->deep.lock_us = micros(now_s() - begin_s);
+	if (job->error == 0)
+		job->error = pl_regions_end(&regions->scan, job->thread_count, &regions->snapshot);
+	job->deep.cpu_us = thread_cpu_us() - begin_us;
+	job->regions = &regions->snapshot;
+}
+
 static void run_job(struct thread *thread, struct pl_job *job)
 {
 	if (job->kind == PL_JOB_IDENTIFY)
 		identify(thread, job);
 	else if (job->kind == PL_JOB_SAVE)
 		save(thread->worker, job);
+	else if (job->kind == PL_JOB_REGIONS)
+		read_regions(thread, job);
 	else
 		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, now_s(),
 		                            job->sockets_max_age_s, &job->deep);
@@ -207,6 +252,7 @@ static void reap(struct thread *thread)
 	pthread_join(thread->id, NULL);
 	pl_deep_reader_free(thread->reader);
 	free(thread->store);
+	free(thread->regions);
 	*thread = (struct thread){ 0 };
 }
 

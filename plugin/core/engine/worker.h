@@ -10,6 +10,7 @@
 
 #include "config/settings.h"
 #include "discover/match.h"
+#include "regions/regions.h"
 #include "sample/sample.h"
 #include "state/state.h"
 
@@ -23,17 +24,19 @@ enum pl_job_kind {
 	PL_JOB_IDENTIFY, /* which matches does it belong to? */
 	PL_JOB_DEEP,     /* tier 1 */
 	PL_JOB_SAVE,     /* writes the state */
+	PL_JOB_REGIONS,  /* tier 2 */
 };
 
 struct pl_job {
 	enum pl_job_kind kind;
 	struct pl_ident ident;
-	uint32_t process; /* the engine's index; DEEP only */
+	uint32_t process; /* the engine's index; DEEP and REGIONS */
 	unsigned want;    /* PL_DEEP_...; DEEP only */
 	bool want_unit;   /* IDENTIFY: for Auto, which unit it belongs to */
 	int32_t ppid;     /* IDENTIFY: handed back, for Children */
 	char comm[PL_COMM_SIZE];
 	double sockets_max_age_s;
+	uint64_t thread_count;         /* REGIONS only */
 	struct pl_state_writer *state; /* SAVE only; the worker frees it */
 
 	/* results */
@@ -41,7 +44,8 @@ struct pl_job {
 	uint16_t membership_count;
 	bool memberships_full; /* there were more */
 	char unit[PL_UNIT_SIZE];
-	struct pl_deep_result deep;
+	struct pl_deep_result deep;               /* of REGIONS the costs alone */
+	const struct pl_region_snapshot *regions; /* the thread's: until the next job of this kind */
 	int error;
 };
 

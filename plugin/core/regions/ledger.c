@@ -184,6 +184,7 @@ void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot 
 		const struct pl_region_total *total = &snapshot->totals[i];
 
 		ledger->now.used_bytes[i] = pl_region_used_bytes(total);
+		ledger->seen |= (uint32_t)(total->resident_bytes > 0) << i;
 		ledger->resident_bytes[i] = total->resident_bytes;
 		ledger->pss_bytes[i] = total->pss_bytes;
 		ledger->swap_bytes += total->swap_bytes;

@@ -35,6 +35,7 @@ struct pl_ledger {
 	struct pl_ledger_point middle; /* between a quarter and a half of the time since base */
 	struct pl_ledger_point next;   /* will be the middle */
 	struct pl_ledger_point now;
+	uint32_t seen; /* bit per region: it has held something */
 	uint64_t resident_bytes[PL_REGION_COUNT];
 	uint64_t pss_bytes[PL_REGION_COUNT];
 	uint64_t swap_bytes; /* of all classes */
