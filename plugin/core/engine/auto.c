@@ -11,13 +11,13 @@ bool pl_engine_auto_wants(struct pl_engine *engine, const struct pl_roster_entry
 	const struct pl_ident ident = { entry->pid, entry->start_ticks };
 	const uint64_t least_bytes = engine->config->auto_min_size_bytes;
 	struct pl_sample sample;
-	struct pl_stat again;
+	struct pl_pulse_mark mark;
 	uint64_t u_bytes;
 
 	/* no memory without address space: saves the second file for most */
 	if (!engine->config->auto_enabled || stat->vm_size_bytes < least_bytes)
 		return false;
-	return pl_sample_pulse(&engine->fs, &engine->host, ident, &sample, &again) == 0 &&
+	return pl_sample_pulse(&engine->fs, &engine->host, ident, NULL, &sample, &mark) == 0 &&
 	       pl_values_u_bytes(&sample.values, &u_bytes) && u_bytes >= least_bytes;
 }
 

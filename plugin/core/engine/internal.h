@@ -27,6 +27,10 @@ struct pl_process {
 	bool counted;       /* its counters are part of its groups' sums already */
 	struct pl_ident ident;
 	char comm[PL_COMM_SIZE];
+	struct pl_pulse_mark mark; /* of the last pulse */
+	bool marked;               /* there was one */
+	uint8_t quiet_count;       /* pulses in a row that found nothing changed and left it at that */
+	double busy_s;             /* when something last changed */
 	uint64_t start_code;
 	double first_s;     /* monotonic, when it was first seen */
 	double first_age_s; /* its age then; below 0 when unknown */

@@ -5,6 +5,8 @@
 
 #define LIMITS_EVERY_S 60.0
 #define DEEP_STALE_S 600.0 /* dear values older than this are absent again */
+#define DEEP_IDLE_S 240.0  /* a process in which nothing happens is read so often all the same */
+#define QUIET_MAX 5        /* pulses in a row that may leave status unread */
 #define QUARANTINE_S 60.0  /* after the first hanging read; doubles up to an hour */
 #define QUARANTINE_MAX_S 3600.0
 #define SOCKETS_MAX_AGE_S 5.0
@@ -34,6 +36,14 @@ static void count_in_groups(struct pl_engine *engine, struct pl_process *process
 	process->counted = true;
 }
 
+static void take_time(const struct pl_engine *engine, struct pl_process *process)
+{
+	process->sample.time = engine->now;
+	process->sample.age_s = process->first_age_s < 0
+	                            ? -1
+	                            : process->first_age_s + engine->now.mono_s - process->first_s;
+}
+
 static void take_over(struct pl_engine *engine, struct pl_process *process,
                       const struct pl_sample *pulse)
 {
@@ -46,10 +56,7 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 		pl_values_clear(&process->sample.values, PL_M_HEAP);
 	pl_values_merge(&process->sample.values, &pulse->values);
 	process->sample.ident = pulse->ident;
-	process->sample.time = engine->now;
-	process->sample.age_s = process->first_age_s < 0
-	                            ? -1
-	                            : process->first_age_s + engine->now.mono_s - process->first_s;
+	take_time(engine, process);
 }
 
 void pl_engine_count_error(struct pl_engine *engine, int err)
@@ -70,34 +77,55 @@ static void forget_deep(struct pl_process *process)
 	process->deep_known = false;
 }
 
+/* Another program in the same process: nothing of the old one holds. */
+static void begin_anew(struct pl_engine *engine, struct pl_process *process)
+{
+	pl_engine_end_track(engine, process);
+	(void)pl_engine_begin_track(engine, process);
+	pl_engine_begin_regions(engine, process);
+	memset(&process->sample, 0, sizeof(process->sample));
+	process->deep_known = false;
+	process->counted = false;
+	process->first_age_s = 0;
+	process->first_s = engine->now.mono_s;
+}
+
+static void keep_mark(struct pl_engine *engine, struct pl_process *process,
+                      const struct pl_pulse_mark *mark)
+{
+	if (!process->marked || !pl_pulse_is_quiet(&process->mark, mark))
+		process->busy_s = engine->now.mono_s;
+	process->mark = *mark;
+	process->marked = true;
+}
+
 static void pulse(struct pl_engine *engine, struct pl_process *process)
 {
+	const bool may_be_quiet =
+		process->marked && process->alive && process->counted && process->quiet_count < QUIET_MAX;
 	struct pl_sample sample = { 0 };
-	struct pl_stat stat;
-	const int err = pl_sample_pulse(&engine->fs, &engine->host, process->ident, &sample, &stat);
+	struct pl_pulse_mark mark;
+	const int err = pl_sample_pulse(&engine->fs, &engine->host, process->ident,
+	                                may_be_quiet ? &process->mark : NULL, &sample, &mark);
 
-	process->alive = err == 0;
+	process->alive = err >= 0;
 	if (err < 0) {
 		pl_engine_count_error(engine, err);
 		return;
 	}
 	if (process->deep_known && engine->now.mono_s - process->deep_s > DEEP_STALE_S)
 		forget_deep(process);
-	if (has_exec_changed(process, &stat)) {
-		/* another program in the same process: nothing of the old one holds */
-		pl_engine_end_track(engine, process);
-		(void)pl_engine_begin_track(engine, process);
-		pl_engine_begin_regions(engine, process);
-		memset(&process->sample, 0, sizeof(process->sample));
-		process->deep_known = false;
-		process->counted = false;
-		process->first_age_s = 0;
-		process->first_s = engine->now.mono_s;
-	}
-	process->start_code = stat.start_code;
-	take_over(engine, process, &sample);
-	if (memcmp(process->comm, stat.comm, sizeof(stat.comm)) != 0) {
-		memcpy(process->comm, stat.comm, sizeof(stat.comm));
+	if (has_exec_changed(process, &mark.stat))
+		begin_anew(engine, process);
+	process->start_code = mark.stat.start_code;
+	process->quiet_count = err > 0 ? (uint8_t)(process->quiet_count + 1) : 0;
+	if (err > 0)
+		take_time(engine, process);
+	else
+		take_over(engine, process, &sample);
+	keep_mark(engine, process, &mark);
+	if (memcmp(process->comm, mark.stat.comm, sizeof(process->comm)) != 0) {
+		memcpy(process->comm, mark.stat.comm, sizeof(process->comm));
 		pl_engine_look_again(engine, process->ident.pid);
 	}
 }
@@ -148,6 +176,9 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 	}
 	if (process->limits_s >= 0 && engine->now.mono_s - process->limits_s < LIMITS_EVERY_S)
 		want &= ~PL_DEEP_LIMITS;
+	if (process->deep_known && process->busy_s < process->deep_s &&
+	    engine->now.mono_s - process->deep_s < DEEP_IDLE_S)
+		return 0;
 	if (process->too_dear || engine->now.mono_s < process->next_rollup_s)
 		want &= ~PL_DEEP_ROLLUP;
 	return want;

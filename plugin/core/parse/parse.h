@@ -35,6 +35,7 @@ struct pl_stat {
 	uint64_t system_ticks;
 	uint64_t thread_count;
 	uint64_t vm_size_bytes;
+	uint64_t rss_pages;
 	uint64_t start_code; /* changes at exec under ASLR; 0 or 1 when not permitted to see it */
 };
 

@@ -18,11 +18,12 @@ enum {
 	FIELD_NUM_THREADS = 20,
 	FIELD_STARTTIME = 22,
 	FIELD_VSIZE = 23,
+	FIELD_RSS = 24,
 	FIELD_STARTCODE = 26,
 	FIELD_END
 };
 
-/* The others may be below 0: pgrp and session of a dying process, tpgid, priority, nice. */
+/* The others may be below 0: pgrp and session of a dying process, tpgid, priority, nice, rss. */
 #define UNSIGNED_FIELDS                                                                            \
 	(1U << FIELD_PPID | 1U << FIELD_FLAGS | 1U << FIELD_MINFLT | 1U << FIELD_MAJFLT |              \
 	 1U << FIELD_UTIME | 1U << FIELD_STIME | 1U << FIELD_NUM_THREADS | 1U << FIELD_STARTTIME |     \
@@ -87,6 +88,7 @@ int pl_parse_stat(const char *text, size_t len, struct pl_stat *out)
 		.system_ticks = fields[FIELD_STIME],
 		.thread_count = fields[FIELD_NUM_THREADS],
 		.vm_size_bytes = fields[FIELD_VSIZE],
+		.rss_pages = fields[FIELD_RSS],
 		.start_code = fields[FIELD_STARTCODE],
 	};
 	copy_comm(out->comm, comm, (size_t)(comm_end - comm));

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "sample/sample.h"
@@ -65,31 +66,48 @@ static bool has_lost_memory(const struct pl_status *status, const struct pl_stat
 	return !status->has_memory || (rss == 0 && stat->vm_size_bytes == 0);
 }
 
-int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, struct pl_ident ident,
-                    struct pl_sample *out, struct pl_stat *stat)
+bool pl_pulse_is_quiet(const struct pl_pulse_mark *last, const struct pl_pulse_mark *now)
 {
+	const struct pl_stat *a = &last->stat;
+	const struct pl_stat *b = &now->stat;
+
+	return a->user_ticks == b->user_ticks && a->system_ticks == b->system_ticks &&
+	       a->minor_faults == b->minor_faults && a->major_faults == b->major_faults &&
+	       a->rss_pages == b->rss_pages && a->vm_size_bytes == b->vm_size_bytes &&
+	       a->thread_count == b->thread_count && a->start_code == b->start_code &&
+	       last->fd_count == now->fd_count && strcmp(a->comm, b->comm) == 0;
+}
+
+int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, struct pl_ident ident,
+                    const struct pl_pulse_mark *last, struct pl_sample *out,
+                    struct pl_pulse_mark *mark)
+{
+	struct pl_pulse_mark now;
 	struct pl_status status;
-	struct pl_stat last;
-	ssize_t fd_count;
-	int err = read_status(fs, ident.pid, &status);
+	int err = pl_sample_stat(fs, ident.pid, &now.stat);
 
 	if (err < 0)
 		return err;
-	fd_count = pl_procfs_fd_count(fs, ident.pid);
-	err = pl_sample_stat(fs, ident.pid, &last);
+	if (now.stat.start_ticks != ident.start_ticks || now.stat.state == 'Z' || now.stat.state == 'X')
+		return -ESRCH;
+	now.fd_count = pl_procfs_fd_count(fs, ident.pid);
+	if (last && pl_pulse_is_quiet(last, &now)) {
+		*mark = now;
+		return 1;
+	}
+	err = read_status(fs, ident.pid, &status);
 	if (err < 0)
 		return err;
-	if (last.start_ticks != ident.start_ticks || last.state == 'Z' || last.state == 'X' ||
-	    has_lost_memory(&status, &last))
+	if (has_lost_memory(&status, &now.stat))
 		return -ESRCH;
 	if (!pl_values_has(&status.values, PL_M_ANON))
 		add_statm(fs, host, ident.pid, &status.values);
 	out->ident = ident;
 	out->values = status.values;
-	set_from_stat(host, &last, &out->values);
-	if (fd_count >= 0)
-		pl_values_set(&out->values, PL_M_FDS, (uint64_t)fd_count);
-	*stat = last;
+	set_from_stat(host, &now.stat, &out->values);
+	if (now.fd_count >= 0)
+		pl_values_set(&out->values, PL_M_FDS, (uint64_t)now.fd_count);
+	*mark = now;
 	return 0;
 }
 

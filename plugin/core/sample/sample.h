@@ -29,14 +29,27 @@ double pl_sample_uptime_s(const struct pl_procfs *fs);
 int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out);
 
 /*
- * Tier 0: status, the fd count and stat, at most 7 system calls on Linux 6.2 and later, none of
- * which takes the target's mmap lock. stat is read last: as its start time is the expected one, all
- * that was read before was of the same process.
- * Fills ident and values; *stat also. Returns -ESRCH when the process is gone, another, a zombie,
- * or has given up its memory; -EACCES or -EBADMSG when it cannot be read.
+ * Tier 0: stat, the fd count and status, at most 7 system calls on Linux 6.2 and later, none of
+ * which takes the target's mmap lock. With the `last` stat and fd count of the same process, and
+ * nothing in them changed - no CPU time, fault, page, thread or descriptor - status is left alone:
+ * then it returns 1, and the values of the last pulse still hold.
+ *
+ * Returns 0 and fills ident and values; *stat and *fd_count (below 0: unknown) also when it returns
+ * 1. Returns -ESRCH when the process is gone, another, a zombie, or has given up its memory;
+ * -EACCES or -EBADMSG when it cannot be read. The files are read one after the other: only the stat
+ * of the next pulse proves that all were of this process.
  */
+struct pl_pulse_mark {
+	struct pl_stat stat;
+	ssize_t fd_count;
+};
+
+/* Whether nothing happened between two pulses that would have changed status. */
+bool pl_pulse_is_quiet(const struct pl_pulse_mark *last, const struct pl_pulse_mark *now);
+
 int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, struct pl_ident ident,
-                    struct pl_sample *out, struct pl_stat *stat);
+                    const struct pl_pulse_mark *last, struct pl_sample *out,
+                    struct pl_pulse_mark *mark);
 
 /* What a dear read is to yield; more bits cost more. */
 #define PL_DEEP_ROLLUP 1u /* smaps_rollup: takes the mmap lock */
