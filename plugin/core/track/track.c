@@ -268,7 +268,8 @@ void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
 		judge_urgency(t, settings);
 	/* What already stands under an alarm need not be looked at so often. */
 	const enum pl_level pace = t->judged[t->worst].alarmed ? PL_LEVEL_2H : PL_LEVEL_30MIN;
-	if (closed & (1U << pace))
+	/* A date that is set stands: samples may be rarer than blocks. */
+	if ((closed & (1U << pace)) && t->judge_due_s < 0)
 		t->judge_due_s = t->history.clock_s + phase_of(t->ident) * JUDGE_SPREAD_S;
 	if (t->judge_due_s < 0 || t->history.clock_s < t->judge_due_s)
 		return;
