@@ -27,7 +27,8 @@ static void print_fault(void *ctx, const char *message)
 
 static bool set_pair(struct pl_config *config, const char *pair, struct pl_config_faults *faults)
 {
-	const char *equals = strchr(pair, '=');
+	/* getopt_long() gives every option that wants an argument one */
+	const char *equals = strchr(pair, '='); /* NOLINT(clang-analyzer-core.NonNullParamChecker) */
 	char key[64];
 
 	if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof key) {

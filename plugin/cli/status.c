@@ -95,8 +95,10 @@ static void print_row(struct status *status, const struct pl_state_process *proc
 	pl_track_findings(&process->track, &findings);
 	pl_explain_bytes(process->track.u_bytes, bytes, sizeof(bytes));
 	if (pl_findings_get(&findings, PL_FINDING_DETECTION_FLOOR, &floor_per_h)) {
-		pl_explain_bytes(floor_per_h, smallest, sizeof(smallest) - 3);
-		strcat(smallest, "/h");
+		char per_h[32];
+
+		pl_explain_bytes(floor_per_h, per_h, sizeof(per_h));
+		snprintf(smallest, sizeof(smallest), "%s/h", per_h);
 	}
 	print_safe(process->match, 20);
 	printf("  ");

@@ -117,8 +117,8 @@ static int make_trace(const struct request *request, const struct family *family
 {
 	char file[128];
 	char path[512];
-	struct scene scene;
-	struct truth truth;
+	struct scene scene = { 0 };
+	struct truth truth = { 0 };
 	snprintf(file, sizeof file, "%s-%04d.csv", family->name, seed);
 	if (snprintf(path, sizeof path, "%s/%s", request->directory, file) >= (int)sizeof path)
 		return -ENAMETOOLONG;

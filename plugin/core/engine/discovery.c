@@ -263,6 +263,22 @@ static void evaluate(struct pl_engine *engine, struct pl_roster_entry *entry,
 		settle_memberships(engine, entry, stat->comm, candidate.groups, candidate.count);
 }
 
+/* Whether group `i` takes the process; PidFile and Children are decided here, not by the worker. */
+static bool job_joins(struct candidate *candidate, const struct pl_job *job, size_t i, size_t *next)
+{
+	const struct pl_group *group = &candidate->engine->groups[i];
+	bool holds = false;
+
+	/* the worker's list is in order */
+	if (*next < job->membership_count && job->memberships[*next] == i) {
+		++*next;
+		holds = !group->match->pid_file || group->file_pid == candidate->entry->pid;
+	} else if (group->match->pid_file && !pl_match_has_condition(group->match)) {
+		holds = group->file_pid == candidate->entry->pid;
+	}
+	return holds || (group->match->children && descends_from(candidate, (uint16_t)i));
+}
+
 void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_roster_entry *entry = pl_roster_find(&engine->roster, job->ident.pid);
@@ -275,20 +291,9 @@ void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job)
 	entry->flags &= (uint8_t)~PL_ENTRY_BUSY;
 	if (job->error < 0)
 		return;
-	/* the worker's list is in order; PidFile and Children are decided here */
-	for (size_t i = 0; i < engine->config->match_count; i++) {
-		const struct pl_group *group = &engine->groups[i];
-		bool holds = false;
-
-		if (next < job->membership_count && job->memberships[next] == i) {
-			next++;
-			holds = !group->match->pid_file || group->file_pid == entry->pid;
-		} else if (group->match->pid_file && !pl_match_has_condition(group->match)) {
-			holds = group->file_pid == entry->pid;
-		}
-		if (holds || (group->match->children && descends_from(&candidate, (uint16_t)i)))
+	for (size_t i = 0; i < engine->config->match_count; i++)
+		if (job_joins(&candidate, job, i, &next))
 			add_group(&candidate, i);
-	}
 	if (candidate.full || job->memberships_full)
 		complain_of_memberships(engine, entry->pid);
 	if (candidate.count == 0 && job->want_unit) {

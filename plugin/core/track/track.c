@@ -199,13 +199,13 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 
 static void find_worst(struct pl_track *t)
 {
-	uint8_t worst = PL_TRACKED_U;
+	unsigned worst = PL_TRACKED_U;
 
-	for (uint8_t i = 1; i < PL_TRACKED_COUNT; i++)
+	for (unsigned i = 1; i < PL_TRACKED_COUNT; i++)
 		if (t->judged[i].verdict > t->judged[worst].verdict &&
 		    t->judged[i].verdict >= PL_VERDICT_GROWING)
 			worst = i;
-	t->worst = worst;
+	t->worst = (uint8_t)worst;
 	t->verdict = t->judged[worst].verdict;
 	t->changed =
 		t->verdict != t->reported_verdict || t->judged[worst].confirmed != t->reported_confirmed;
