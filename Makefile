@@ -228,7 +228,9 @@ lint-cppcheck:
 
 lint-tidy:
 	@echo "  LINT    clang-tidy"
-	@$(MAKE) --no-print-directory -k -j$(LINT_JOBS) $(TIDY_STAMPS)
+	@$(MAKE) --no-print-directory -k -j$(LINT_JOBS) tidy
+
+tidy: $(TIDY_STAMPS)
 
 # The unit tests once more, with the sanitizers watching.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -268,5 +270,5 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: asan fuzz lint $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs \
+.PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs \
 	region-programs scenario-tools unit-tests test-programs

@@ -65,7 +65,6 @@ CASES = (
      HEADER.format("BASE_BASE_H").split("\n", 1)[1], "begins with what it knows"),
     ("text", "a guard of another file", "plugin/core/base/base.h", HEADER.format("LOG_LOG_H"),
      "guard is not PL_BASE_BASE_H"),
-    ("text", "one name in two modules", "plugin/core/log/p.c", "", "has the same name"),
     ("text", "a directory of one machine", "plugin/cli/main.c", "/* see /" + "lab/notes.txt */\n",
      "no machine but one"),
     ("text", "a directory of every machine", "plugin/cli/main.c", "/* see /proc/1/stat */\n", None),
