@@ -186,10 +186,10 @@ static bool wait_until(struct host *host, double at_s)
 static void loop(struct host *host)
 {
 	double next_s = pl_engine_now().mono_s;
-	double alive_s = next_s;
 
 	for (unsigned i = 0; host->setup.tick_count == 0 || i < host->setup.tick_count; i++) {
 		double now_s;
+		double alive_s;
 
 		tick(host);
 		if (!flush(host))

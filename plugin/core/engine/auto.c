@@ -79,7 +79,7 @@ static double weight_of(const struct pl_group *group)
 void pl_engine_auto_choose(struct pl_engine *engine)
 {
 	const size_t first = engine->config->match_count;
-	bool chosen[PL_AUTO_GROUPS_MAX] = { false };
+	bool chosen[PL_AUTO_GROUPS_MAX];
 
 	for (size_t i = first; i < engine->group_count; i++) {
 		const struct pl_group *group = &engine->groups[i];
