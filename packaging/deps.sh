@@ -10,7 +10,7 @@ set -euo pipefail
 # One package a word; of "a|b" any will do, and the first one that exists is installed.
 declare -A packages=(
 	[build]="gcc libc6-dev make pkg-config collectd-dev libyajl-dev libinih-dev
-		libcap-dev"
+		libcap-dev libiberty-dev"
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx"

@@ -17,6 +17,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
 	{ "watch", pl_cli_watch, "look at processes right now" },
 	{ "status", pl_cli_status, "what the daemon's plugin knows" },
+	{ "census", pl_cli_census, "tell what kinds of objects pile up in a process" },
 	{ "record", pl_cli_record, "write a trace of processes as CSV" },
 	{ "replay", pl_cli_replay, "run the detector over recorded traces" },
 	{ "check-config", pl_cli_check_config, "check a configuration of collectd or an INI file" },

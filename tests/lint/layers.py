@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 # base knows nobody; a host (plugin/cli, plugin/collectd, ...) may know every module.
-ORDER = ("base parse procfs log config discover sample regions budget history trend judge explain "
+ORDER = ("base parse procfs log config discover sample census regions budget history trend judge explain "
          "emit track state engine").split()
 # check-config reads <Plugin> blocks with the very translation that the plugin uses.
 SHARED = {("cli", "../collectd/translate.h")}

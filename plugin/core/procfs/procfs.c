@@ -3,8 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -282,6 +285,71 @@ ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *
 	err = list_directory(listing.dir_fd, fd_entry, &listing);
 	close(listing.dir_fd);
 	return err < 0 ? err : listing.count;
+}
+
+int pl_procfs_open_file(const struct pl_procfs *fs, int32_t pid, const char *name)
+{
+	return open_file(fs, pid, name, 0);
+}
+
+ssize_t pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset)
+{
+	ssize_t n;
+
+	if (offset > INT64_MAX)
+		return -EINVAL;
+	do
+		n = pread(fd, buf, size, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? error_of(errno) : n;
+}
+
+/* Keeps `fd` if it is a regular file: a path of the process' choice may lead to a FIFO or device.
+ */
+static int keep_regular(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+		return fd;
+	close(fd);
+	return -EACCES;
+}
+
+int pl_procfs_open_in_root(const struct pl_procfs *fs, int32_t pid, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		                    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	const int root = open_file(fs, pid, "root", O_DIRECTORY);
+	long fd;
+
+	if (root < 0)
+		return root;
+	/* without openat2 (Linux before 5.6) a link in a container could lead out of it: give up */
+	fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	if (fd < 0)
+		fd = -errno;
+	close(root);
+	return fd < 0 ? (int)fd : keep_regular((int)fd);
+}
+
+int pl_procfs_open_mapped(const struct pl_procfs *fs, int32_t pid, uint64_t start, uint64_t end,
+                          uint64_t inode, const char *path)
+{
+	char name[48];
+	struct stat info;
+	int fd;
+
+	snprintf(name, sizeof(name), "map_files/%" PRIx64 "-%" PRIx64, start, end);
+	fd = open_file(fs, pid, name, O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0)
+		return keep_regular(fd);
+	fd = pl_procfs_open_in_root(fs, pid, path);
+	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_ino != inode) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
 }
 
 /* Hybrid hosts mount v2 at "unified" beside v1's controllers. */

@@ -66,6 +66,29 @@ typedef void pl_procfs_fd_fn(void *ctx, const char *target, size_t len);
 ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *fd, void *ctx);
 
 /*
+ * Opens PID/`name` for reads at any place; the caller closes it. What is opened as "mem" or
+ * "pagemap" stays with the memory that the process has now: after its exec or exit there is nothing
+ * to read, whatever becomes of the pid.
+ */
+int pl_procfs_open_file(const struct pl_procfs *fs, int32_t pid, const char *name);
+
+/* Reads up to `size` bytes at `offset` of any descriptor; less, or 0, at the end of what is there.
+ */
+ssize_t pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset);
+
+/*
+ * Opens the regular file that the process has mapped at start..end, as the process sees it: by the
+ * mapping itself where that is permitted, else by `path` under its root if that has the same inode.
+ * Returns a descriptor, or -errno.
+ */
+int pl_procfs_open_mapped(const struct pl_procfs *fs, int32_t pid, uint64_t start, uint64_t end,
+                          uint64_t inode, const char *path);
+
+/* Opens the regular file at `path` in the process' own mount namespace and root, never out of it.
+ */
+int pl_procfs_open_in_root(const struct pl_procfs *fs, int32_t pid, const char *path);
+
+/*
  * Reads `file` of the cgroup at `path` (as in PID/cgroup, `len` bytes) in the v2 hierarchy, or in
  * v1's memory hierarchy.
  */

@@ -1,0 +1,494 @@
+#include "census/census.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "census/runtime.h"
+
+/* Of larger heaps a part of the windows stands for all: 4096 windows of 2 MiB are 8 GiB. */
+#define WINDOWS_MAX 4096
+#define CANDIDATES_MAX 192
+#define CHUNKS_PER_PAGE_MAX (PL_CENSUS_PAGE_WORDS_MAX / 4)
+#define PERCENT_95 1.96
+
+struct pl_census {
+	struct pl_census_options options;
+	struct pl_census_target target;
+	struct pl_census_runtime runtime;
+	uint64_t random;
+	double share; /* of the windows that are looked at */
+	double begun_s;
+	double ended_s;
+	double cpu_s;
+	unsigned looks; /* taken */
+	uint64_t pages_read;
+	uint64_t swapped_count;
+	struct pl_census_pages first;   /* present at the first look */
+	struct pl_census_pages seen;    /* at any look */
+	struct pl_census_pages current; /* at the last one */
+	/* the pages that are read: those of the first look, then the new ones */
+	uint64_t *addresses;
+	uint8_t *strata;
+	bool *gone;
+	struct pl_census_panel panel;
+	struct pl_census_cells cells[PL_CENSUS_LOOKS];
+	struct pl_census_hits hits; /* of the last look */
+	uint64_t *page;             /* buffer */
+	struct pl_census_chunk *chunks;
+};
+
+static double thread_cpu_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static uint32_t new_pages_max(const struct pl_census *census)
+{
+	return census->options.page_count / 2;
+}
+
+void pl_census_free(struct pl_census *census)
+{
+	if (!census)
+		return;
+	pl_census_target_close(&census->target);
+	pl_census_pages_free(&census->first);
+	pl_census_pages_free(&census->seen);
+	pl_census_pages_free(&census->current);
+	for (size_t i = 0; i < PL_CENSUS_LOOKS; i++)
+		pl_census_cells_free(&census->cells[i]);
+	pl_census_hits_free(&census->hits);
+	free(census->addresses);
+	free(census->strata);
+	free(census->gone);
+	free(census->page);
+	free(census->chunks);
+	free(census);
+}
+
+static bool peek(void *ctx, uint64_t address, uint64_t *out)
+{
+	struct pl_census *census = ctx;
+
+	return pl_census_target_word(&census->target, address, out);
+}
+
+/* Counts what is on one page; one that is not present holds nothing. */
+static void read_page(struct pl_census *census, uint32_t index, struct pl_census_hits *hits)
+{
+	const size_t word_count = (size_t)(census->target.page_bytes / 8);
+	size_t chunk_count = 0;
+
+	if (!pl_census_pages_has(&census->current, census->addresses[index]) ||
+	    !pl_census_target_page(&census->target, census->addresses[index], census->page))
+		return;
+	census->pages_read++;
+	if (census->runtime.chunks)
+		chunk_count = pl_census_chunks_find(census->page, word_count, census->addresses[index],
+		                                    peek, census, census->chunks, CHUNKS_PER_PAGE_MAX);
+	pl_census_words_find(&census->target.space, census->page, word_count, index, census->chunks,
+	                     chunk_count, hits);
+}
+
+/* Reads the first `count` pages and keeps their counts as those of this look. */
+static int read_pages(struct pl_census *census, uint32_t count, bool keep_hits)
+{
+	struct pl_census_hits hits = { 0 };
+	int err;
+
+	for (uint32_t i = 0; i < count; i++)
+		read_page(census, i, &hits);
+	explicit_bzero(census->page, (size_t)census->target.page_bytes);
+	pl_census_hits_sort(&hits);
+	err = pl_census_cells_count(&hits, &census->cells[census->looks]);
+	if (err == 0 && keep_hits)
+		census->hits = hits;
+	else
+		pl_census_hits_free(&hits);
+	return err;
+}
+
+static int see_present(struct pl_census *census)
+{
+	struct pl_census_pages present;
+	const int err = pl_census_target_present(&census->target, census->share, census->options.seed,
+	                                         &present, &census->swapped_count);
+
+	if (err < 0)
+		return err;
+	pl_census_pages_free(&census->current);
+	census->current = present;
+	return 0;
+}
+
+static int take_first_look(struct pl_census *census)
+{
+	const uint64_t windows = pl_census_target_window_count(&census->target);
+	int err;
+
+	census->share = windows > WINDOWS_MAX ? (double)WINDOWS_MAX / (double)windows : 1;
+	err = see_present(census);
+	if (err < 0)
+		return err;
+	if (pl_census_pages_count(&census->current) == 0)
+		return -ENODATA;
+	err = pl_census_pages_join(&census->first, &census->current);
+	if (err == 0)
+		err = pl_census_pages_join(&census->seen, &census->current);
+	if (err < 0)
+		return err;
+	census->panel.sampled[0] = (uint32_t)pl_census_pages_pick(
+		&census->current, census->options.page_count, &census->random, census->addresses);
+	census->panel.total[0] = (double)pl_census_pages_count(&census->current) / census->share;
+	census->panel.page_count = census->panel.sampled[0];
+	return read_pages(census, census->panel.page_count, false);
+}
+
+/* Chooses some of the pages that no look before has seen. */
+static int take_new_pages(struct pl_census *census)
+{
+	const unsigned look = census->looks;
+	const uint32_t first = census->panel.page_count;
+	struct pl_census_pages fresh;
+	int err = pl_census_pages_minus(&census->current, &census->seen, &fresh);
+
+	if (err < 0)
+		return err;
+	census->panel.sampled[look] = (uint32_t)pl_census_pages_pick(
+		&fresh, new_pages_max(census), &census->random, census->addresses + first);
+	census->panel.total[look] = (double)pl_census_pages_count(&fresh) / census->share;
+	census->panel.page_count += census->panel.sampled[look];
+	memset(census->strata + first, (int)look, census->panel.sampled[look]);
+	err = pl_census_pages_join(&census->seen, &census->current);
+	pl_census_pages_free(&fresh);
+	return err;
+}
+
+static int find_gone(struct pl_census *census)
+{
+	struct pl_census_pages gone;
+	const int err = pl_census_pages_minus(&census->first, &census->current, &gone);
+
+	if (err < 0)
+		return err;
+	census->panel.gone_total = (double)pl_census_pages_count(&gone) / census->share;
+	for (uint32_t i = 0; i < census->panel.sampled[0]; i++) {
+		census->gone[i] = pl_census_pages_has(&gone, census->addresses[i]);
+		census->panel.gone_sampled += census->gone[i];
+	}
+	pl_census_pages_free(&gone);
+	return 0;
+}
+
+static int take_later_look(struct pl_census *census)
+{
+	const bool is_last = census->looks == PL_CENSUS_LOOKS - 1;
+	int err = pl_census_target_refresh(&census->target);
+
+	if (err == 0)
+		err = see_present(census);
+	if (err == 0)
+		err = take_new_pages(census);
+	if (err == 0 && is_last)
+		err = find_gone(census);
+	if (err < 0)
+		return err;
+	return read_pages(census, is_last ? census->panel.page_count : census->panel.sampled[0],
+	                  is_last);
+}
+
+static int allocate(struct pl_census *census)
+{
+	const size_t pages =
+		census->options.page_count + (size_t)new_pages_max(census) * (PL_CENSUS_LOOKS - 1);
+
+	census->addresses = calloc(pages, sizeof(*census->addresses));
+	census->strata = calloc(pages, sizeof(*census->strata));
+	census->gone = calloc(pages, sizeof(*census->gone));
+	census->page = calloc(1, (size_t)census->target.page_bytes);
+	census->chunks = calloc(CHUNKS_PER_PAGE_MAX, sizeof(*census->chunks));
+	census->panel.stratum = census->strata;
+	census->panel.gone = census->gone;
+	census->first.page_bytes = census->target.page_bytes;
+	census->seen.page_bytes = census->target.page_bytes;
+	census->current.page_bytes = census->target.page_bytes;
+	return census->addresses && census->strata && census->gone && census->page && census->chunks
+	           ? 0
+	           : -ENOMEM;
+}
+
+static struct pl_census_options within_limits(const struct pl_census_options *options)
+{
+	struct pl_census_options limited = *options;
+
+	if (limited.page_count < PL_CENSUS_PAGES_MIN)
+		limited.page_count = PL_CENSUS_PAGES_MIN;
+	if (limited.page_count > PL_CENSUS_PAGES_MAX)
+		limited.page_count = PL_CENSUS_PAGES_MAX;
+	return limited;
+}
+
+int pl_census_begin(struct pl_census **out, const struct pl_procfs *fs, const struct pl_host *host,
+                    int32_t pid, const struct pl_census_options *options, double now_s)
+{
+	const double cpu_before_s = thread_cpu_s();
+	struct pl_census *census = calloc(1, sizeof(*census));
+	int err;
+
+	if (!census)
+		return -ENOMEM;
+	census->options = within_limits(options);
+	census->random = options->seed;
+	census->begun_s = now_s;
+	census->ended_s = now_s;
+	err = pl_census_target_open(&census->target, fs, host, pid);
+	if (err == 0)
+		err = pl_census_runtime_find(&census->target, &census->runtime);
+	if (err == 0)
+		err = allocate(census);
+	census->target.space.python = census->runtime.python;
+	if (err == 0 && !census->runtime.instead)
+		err = take_first_look(census);
+	if (err < 0) {
+		pl_census_free(census);
+		return err;
+	}
+	census->looks = 1;
+	census->cpu_s += thread_cpu_s() - cpu_before_s;
+	*out = census;
+	return 0;
+}
+
+double pl_census_due_s(const struct pl_census *census)
+{
+	if (census->runtime.instead || census->looks == PL_CENSUS_LOOKS)
+		return -1;
+	return census->begun_s + census->options.interval_s * census->looks / PL_CENSUS_STEPS;
+}
+
+int pl_census_step(struct pl_census *census, double now_s)
+{
+	const double cpu_before_s = thread_cpu_s();
+	int err;
+
+	if (pl_census_due_s(census) < 0)
+		return 0;
+	err = take_later_look(census);
+	census->cpu_s += thread_cpu_s() - cpu_before_s;
+	if (err < 0)
+		return err;
+	census->looks++;
+	census->ended_s = now_s;
+	return 0;
+}
+
+/* Growths that may be told, the surest first when there are too many. */
+struct candidates {
+	struct pl_census_candidate *list;
+	size_t count;
+	size_t tried[PL_CENSUS_KEY_KINDS];
+	bool counting; /* only how many were tried */
+	bool unsteady; /* one grew beyond chance, but not little by little */
+};
+
+static void consider(void *ctx, const struct pl_census_growth *growth)
+{
+	struct candidates *candidates = ctx;
+	size_t at = candidates->count;
+	double chance;
+
+	if (candidates->counting) {
+		candidates->tried[growth->kind] += growth->page_count >= 3;
+		return;
+	}
+	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], &chance))
+		return;
+	if (at == CANDIDATES_MAX)
+		for (size_t i = at = 0; i < CANDIDATES_MAX; i++)
+			if (candidates->list[i].growth.z < candidates->list[at].growth.z)
+				at = i;
+	if (candidates->count == CANDIDATES_MAX && candidates->list[at].growth.z > growth->z)
+		return;
+	candidates->count += at == candidates->count;
+	candidates->list[at] = (struct pl_census_candidate){
+		.growth = *growth, .chance = chance, .named = { .key = growth->key, .kind = growth->kind }
+	};
+}
+
+static int name_candidates(struct pl_census *census, struct candidates *candidates)
+{
+	struct pl_census_named *named = calloc(candidates->count + 1, sizeof(*named));
+	int err;
+
+	if (!named)
+		return -ENOMEM;
+	for (size_t i = 0; i < candidates->count; i++)
+		named[i] = candidates->list[i].named;
+	err = pl_census_names_find(&census->target, census->options.symbols_dir, named,
+	                           candidates->count);
+	for (size_t i = 0; i < candidates->count; i++)
+		candidates->list[i].named = named[i];
+	free(named);
+	return err;
+}
+
+static void measure(const struct pl_census_hits *hits, struct pl_census_candidate *candidate)
+{
+	const struct pl_census_named *named = &candidate->named;
+	size_t first = 0;
+	size_t end;
+
+	while (first < hits->count &&
+	       (hits->hits[first].kind != named->kind || hits->hits[first].key != named->key))
+		first++;
+	for (end = first; end < hits->count && hits->hits[end].kind == named->kind &&
+	                  hits->hits[end].key == named->key;)
+		end++;
+	if (named->kind == PL_CENSUS_KEY_SIZE)
+		candidate->object_bytes = named->key;
+	else
+		pl_census_entries_measure(hits->hits + first, end - first, candidate);
+	if (candidate->object_bytes == 0)
+		candidate->object_bytes = named->name.object_bytes;
+}
+
+static double heap_growth_bytes(const struct pl_census *census)
+{
+	const double last = (double)pl_census_pages_count(&census->current) / census->share;
+
+	return (last - census->panel.total[0]) * (double)census->target.page_bytes;
+}
+
+static enum pl_census_kind kind_of(const struct pl_census_name *name)
+{
+	if (name->class == PL_CENSUS_CLASS_SIZE)
+		return PL_CENSUS_SIZE;
+	return name->is_type ? PL_CENSUS_TYPE : PL_CENSUS_POINTER;
+}
+
+static void write_entry(const struct pl_census *census, const struct pl_census_candidate *candidate,
+                        struct pl_census_entry *out)
+{
+	const double interval_s = census->ended_s - census->begun_s;
+	const double growth_bytes_per_s = heap_growth_bytes(census) / interval_s;
+	const double rate_per_s = candidate->growth.growth_count / interval_s;
+	const double error_per_s = PERCENT_95 * candidate->growth.error_count / interval_s;
+
+	*out = (struct pl_census_entry){
+		.kind = kind_of(&candidate->named.name),
+		.named_by = candidate->named.name.named_by,
+		.objects_per_s = rate_per_s,
+		.low_per_s = fmax(0, rate_per_s - error_per_s),
+		.high_per_s = rate_per_s + error_per_s,
+		.object_bytes = candidate->object_bytes,
+		.bytes_per_s = rate_per_s * (double)candidate->object_bytes,
+		.share = -1,
+		.confidence = 1 - candidate->chance,
+	};
+	if (growth_bytes_per_s > 0)
+		out->share = fmin(1, out->bytes_per_s / growth_bytes_per_s);
+	memcpy(out->name, candidate->named.name.name, sizeof(out->name));
+	memcpy(out->detail, candidate->named.name.detail, sizeof(out->detail));
+}
+
+static void write_reason(const struct candidates *candidates, struct pl_census_report *out)
+{
+	if (out->entry_count > 0)
+		return;
+	out->inconclusive = true;
+	if (candidates->unsteady)
+		snprintf(out->reason, sizeof(out->reason),
+		         "what grew did so at once or up and down, not little by little: look again over a "
+		         "longer --interval");
+	else if (out->heap_growth_per_s > 0)
+		snprintf(out->reason, sizeof(out->reason),
+		         "the heap grew, but no kind of object by more than chance: try more --pages or a "
+		         "longer --interval");
+	else
+		snprintf(out->reason, sizeof(out->reason),
+		         "the heap did not grow, nor any kind of object by more than chance");
+}
+
+static void write_report(const struct pl_census *census, const struct candidates *candidates,
+                         struct pl_census_report *out)
+{
+	const double interval_s = census->ended_s - census->begun_s;
+
+	*out = (struct pl_census_report){
+		.runtime = census->runtime.name,
+		.allocator = census->runtime.allocator,
+		.interval_s = interval_s,
+		.pages_read = census->pages_read,
+		.page_bytes = census->target.page_bytes,
+		.heap_bytes = census->panel.total[0] * (double)census->target.page_bytes,
+	};
+	if (interval_s > 0) {
+		out->heap_growth_per_s = heap_growth_bytes(census) / interval_s;
+		out->floor_objects_per_s = pl_census_floor_count(&census->panel, 4) / interval_s;
+	}
+	for (size_t i = 0; i < candidates->count && i < PL_CENSUS_ENTRIES_MAX; i++)
+		write_entry(census, &candidates->list[i], &out->entries[out->entry_count++]);
+	write_reason(candidates, out);
+}
+
+/* What went up at once, or up and down, is no leak: it is not told. */
+static void drop_unsteady(struct candidates *candidates)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < candidates->count; i++) {
+		if (pl_census_steady(&candidates->list[i].growth))
+			candidates->list[used++] = candidates->list[i];
+		else
+			candidates->unsteady = true;
+	}
+	candidates->count = used;
+}
+
+static int compare_looks(struct pl_census *census, struct candidates *candidates)
+{
+	int err;
+
+	candidates->counting = true;
+	pl_census_tally(census->cells, &census->panel, consider, candidates);
+	candidates->counting = false;
+	pl_census_tally(census->cells, &census->panel, consider, candidates);
+	drop_unsteady(candidates);
+	err = name_candidates(census, candidates);
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < candidates->count; i++)
+		measure(&census->hits, &candidates->list[i]);
+	candidates->count = pl_census_entries_order(candidates->list, candidates->count);
+	return 0;
+}
+
+int pl_census_finish(struct pl_census *census, struct pl_census_report *out)
+{
+	const double cpu_before_s = thread_cpu_s();
+	struct candidates candidates = { .list = calloc(CANDIDATES_MAX, sizeof(*candidates.list)) };
+	int err = 0;
+
+	if (!candidates.list)
+		return -ENOMEM;
+	if (!census->runtime.instead) {
+		err = census->looks == PL_CENSUS_LOOKS ? compare_looks(census, &candidates) : -EAGAIN;
+	}
+	if (err == 0) {
+		write_report(census, &candidates, out);
+		out->cpu_s = census->cpu_s + thread_cpu_s() - cpu_before_s;
+		if (census->runtime.instead)
+			snprintf(out->reason, sizeof(out->reason),
+			         "the objects of %s cannot be told from outside; %s", census->runtime.name,
+			         census->runtime.instead);
+	}
+	free(candidates.list);
+	return err;
+}

@@ -1,0 +1,218 @@
+#include "census/entries.h"
+
+#include <math.h>
+#include <string.h>
+
+#define Z_MIN 4.0
+#define PAGES_MIN 3
+#define CHANCE_MAX 0.05 /* a bound that is seldom reached: see pl_census_chance() */
+/* Beside the first entry, smaller ones are its by-products, or noise. */
+#define SMALL_SHARE 0.05
+/* A type explains a size when it accounts for most of the growth of its chunks. */
+#define UNEXPLAINED_SHARE 0.3
+#define SIZES_MAX 64
+
+bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double *chance)
+{
+	if (growth->z < Z_MIN || growth->page_count < PAGES_MIN)
+		return false;
+	*chance = pl_census_chance(growth->z, tried);
+	return *chance <= CHANCE_MAX;
+}
+
+/* A table of sizes and how often each was seen. */
+struct votes {
+	uint64_t value[SIZES_MAX];
+	uint32_t count[SIZES_MAX];
+	size_t used;
+	uint32_t total;
+};
+
+static void vote(struct votes *votes, uint64_t value)
+{
+	votes->total++;
+	for (size_t i = 0; i < votes->used; i++)
+		if (votes->value[i] == value) {
+			votes->count[i]++;
+			return;
+		}
+	if (votes->used < SIZES_MAX) {
+		votes->value[votes->used] = value;
+		votes->count[votes->used++] = 1;
+	}
+}
+
+/* The most frequent value, if it has at least `share` of the votes. */
+static bool winner(const struct votes *votes, double share, uint64_t *out)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < votes->used; i++)
+		if (votes->count[i] > votes->count[best])
+			best = i;
+	if (votes->used == 0 || votes->count[best] < share * votes->total)
+		return false;
+	*out = votes->value[best];
+	return true;
+}
+
+void pl_census_entries_measure(const struct pl_census_hit *hits, size_t count,
+                               struct pl_census_candidate *out)
+{
+	struct votes chunks = { 0 };
+	struct votes offsets = { 0 };
+	struct votes distances = { 0 };
+	uint64_t offset = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (hits[i].chunk_bytes > 0) {
+			vote(&chunks, hits[i].chunk_bytes);
+			vote(&offsets, hits[i].offset_bytes);
+		}
+		/* allocators without chunks keep objects of one size side by side */
+		if (i > 0 && hits[i].page == hits[i - 1].page)
+			vote(&distances, (hits[i].word - hits[i - 1].word) * UINT64_C(8));
+	}
+	out->in_chunks = chunks.total * UINT64_C(2) > count && winner(&chunks, 0.5, &out->object_bytes);
+	if (out->in_chunks && winner(&offsets, 0.3, &offset))
+		out->offset_bytes = (uint32_t)offset;
+	if (!out->in_chunks && (distances.total < 3 || !winner(&distances, 0.3, &out->object_bytes)))
+		out->object_bytes = 0;
+}
+
+static double bytes_of(const struct pl_census_candidate *candidate)
+{
+	return candidate->growth.growth_count * (double)candidate->object_bytes;
+}
+
+/* Several tables, of several modules, may be of one type: each of its objects has one of them. */
+static size_t join_names(struct pl_census_candidate *candidates, size_t count)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pl_census_name *name = &candidates[i].named.name;
+		size_t same = 0;
+
+		if (name->class == PL_CENSUS_CLASS_NONE)
+			continue;
+		while (same < used && (candidates[same].named.name.class != name->class ||
+		                       strcmp(candidates[same].named.name.name, name->name) != 0))
+			same++;
+		if (same == used) {
+			candidates[used++] = candidates[i];
+			continue;
+		}
+		if (name->class == PL_CENSUS_CLASS_STRING)
+			continue;
+		candidates[same].growth.growth_count += candidates[i].growth.growth_count;
+		candidates[same].growth.error_count =
+			hypot(candidates[same].growth.error_count, candidates[i].growth.error_count);
+		candidates[same].growth.before_count += candidates[i].growth.before_count;
+	}
+	return used;
+}
+
+/* The part of a size's growth that no type at the begin of such chunks accounts for. */
+static double unexplained(const struct pl_census_candidate *candidates, size_t count,
+                          const struct pl_census_candidate *size)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pl_census_candidate *one = &candidates[i];
+
+		if (one->named.name.class != PL_CENSUS_CLASS_SIZE && one->in_chunks &&
+		    one->object_bytes == size->object_bytes)
+			most = fmax(most, one->growth.growth_count);
+	}
+	return size->growth.growth_count - most;
+}
+
+static size_t drop_explained_sizes(struct pl_census_candidate *candidates, size_t count)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		/* dropped ones are sizes, and only others explain: those before i are all still there */
+		if (candidates[i].named.name.class == PL_CENSUS_CLASS_SIZE &&
+		    unexplained(candidates, count, &candidates[i]) <
+		        UNEXPLAINED_SHARE * candidates[i].growth.growth_count)
+			candidates[i].named.name.class = PL_CENSUS_CLASS_NONE;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (candidates[i].named.name.class != PL_CENSUS_CLASS_NONE)
+			candidates[used++] = candidates[i];
+	return used;
+}
+
+static bool by_count(const struct pl_census_candidate *candidate)
+{
+	return candidate->named.name.class < PL_CENSUS_CLASS_SIZE;
+}
+
+/* By bytes where both are known, within a twentieth by the place in the chunk: the whole is before
+ * its parts. */
+static bool is_before(const struct pl_census_candidate *a, const struct pl_census_candidate *b)
+{
+	const double a_bytes = bytes_of(a);
+	const double b_bytes = bytes_of(b);
+
+	if (a->named.name.class != b->named.name.class)
+		return a->named.name.class < b->named.name.class;
+	if (a_bytes <= 0 || b_bytes <= 0)
+		return a->growth.growth_count > b->growth.growth_count;
+	if (fabs(a_bytes - b_bytes) < SMALL_SHARE * a_bytes && a->offset_bytes != b->offset_bytes)
+		return a->offset_bytes < b->offset_bytes;
+	return a_bytes > b_bytes;
+}
+
+static void sort(struct pl_census_candidate *candidates, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		const struct pl_census_candidate moved = candidates[i];
+		size_t at = i;
+
+		for (; at > 0 && is_before(&moved, &candidates[at - 1]); at--)
+			candidates[at] = candidates[at - 1];
+		candidates[at] = moved;
+	}
+}
+
+/* The growth beside which an entry is small: of counted kinds the fastest, of sizes the heaviest.
+ */
+static size_t drop_small(struct pl_census_candidate *candidates, size_t count)
+{
+	double most_count = 0;
+	double most_bytes = 0;
+	double heaviest_count = 0;
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (by_count(&candidates[i])) {
+			most_count = fmax(most_count, candidates[i].growth.growth_count);
+		} else if (bytes_of(&candidates[i]) > most_bytes) {
+			most_bytes = bytes_of(&candidates[i]);
+			heaviest_count = candidates[i].growth.growth_count;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		const bool small =
+			by_count(&candidates[i])
+				? candidates[i].growth.growth_count < SMALL_SHARE * fmax(most_count, heaviest_count)
+				: bytes_of(&candidates[i]) < SMALL_SHARE * most_bytes;
+
+		if (!small)
+			candidates[used++] = candidates[i];
+	}
+	return used;
+}
+
+size_t pl_census_entries_order(struct pl_census_candidate *candidates, size_t count)
+{
+	count = join_names(candidates, count);
+	count = drop_explained_sizes(candidates, count);
+	count = drop_small(candidates, count);
+	sort(candidates, count);
+	return count;
+}

@@ -1,0 +1,36 @@
+/*
+ * From growths with names to what is told of a leak: which entries, in which order, how sure.
+ *
+ * Knows what can be believed and what tells most. Pure: no I/O, no allocation.
+ */
+#ifndef PL_CENSUS_ENTRIES_H
+#define PL_CENSUS_ENTRIES_H
+
+#include "census/names.h"
+#include "census/tally.h"
+
+/* What grew beyond chance. */
+struct pl_census_candidate {
+	struct pl_census_growth growth;
+	struct pl_census_named named;
+	double chance;         /* that this is luck, at most */
+	uint64_t object_bytes; /* 0: not known */
+	uint32_t offset_bytes; /* where in its chunk it is mostly found */
+	bool in_chunks;        /* object_bytes is that of malloc's chunks */
+};
+
+/* Whether a growth is to be named at all: see tally.h for z. `tried` is how many kinds of object
+ * were compared. */
+bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double *chance);
+
+/*
+ * Joins what has one name, drops what tells nothing, what another entry explains and what is small
+ * beside the first, and puts the rest in order. Returns how many are left.
+ */
+size_t pl_census_entries_order(struct pl_census_candidate *candidates, size_t count);
+
+/* The size of the objects of one kind and key by their places: `hits` are sorted, and all of it. */
+void pl_census_entries_measure(const struct pl_census_hit *hits, size_t count,
+                               struct pl_census_candidate *out);
+
+#endif

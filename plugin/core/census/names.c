@@ -1,0 +1,291 @@
+#include "census/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "census/demangle.h"
+
+#define STRING_SHOWN_MAX 48
+#define STRING_LEN_MIN 2
+#define WANTED_MAX 64
+
+void pl_census_copy_clean(char *out, size_t size, const char *text)
+{
+	size_t used = 0;
+
+	for (; *text && used + 1 < size; text++)
+		out[used++] = (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text;
+	/* not half a character of UTF-8 at the end */
+	while (*text && used > 0 && ((unsigned char)out[used - 1] & 0xc0) == 0x80)
+		used--;
+	if (*text && used > 0 && (unsigned char)out[used - 1] >= 0xc0)
+		used--;
+	out[used] = '\0';
+}
+
+static void write_build_id(const struct pl_census_elf *elf, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < elf->build_id_len && used + 3 <= size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%02x", elf->build_id[i]);
+}
+
+static void describe(const struct pl_census_target *target, const struct pl_census_file *file,
+                     uint64_t key, const char *what, struct pl_census_name *out)
+{
+	const struct pl_census_module *module =
+		pl_census_maps_find(target->modules, target->space.module_count, key);
+	const uint64_t bias = file->biased ? file->bias_bytes : module ? module->low : 0;
+	char module_name[96];
+	char build_id[2 * PL_CENSUS_BUILD_ID_MAX + 1];
+
+	pl_census_copy_clean(module_name, sizeof(module_name), pl_census_file_name(file));
+	write_build_id(&file->elf, build_id, sizeof(build_id));
+	snprintf(out->detail, sizeof(out->detail), "%s%s%s+0x%" PRIx64 "%s%s", what,
+	         what[0] ? " at " : "", module_name, key - bias, build_id[0] ? " build-id " : "",
+	         build_id);
+	if (out->name[0] == '\0') {
+		snprintf(out->name, sizeof(out->name), "%s+0x%" PRIx64, module_name, key - bias);
+		out->named_by = "offset";
+	}
+}
+
+static const struct pl_census_mapping *mapping_of(const struct pl_census_target *target,
+                                                  uint64_t address)
+{
+	return pl_census_mapping_find(target->mappings, target->space.mapping_count, address);
+}
+
+static bool points_to_code(struct pl_census_target *target, uint64_t address)
+{
+	const struct pl_census_mapping *mapping;
+	uint64_t word;
+
+	if (address % 8 != 0 || !pl_census_target_word(target, address, &word))
+		return false;
+	mapping = mapping_of(target, word);
+	return mapping && mapping->executable;
+}
+
+/* A string constant: printable, ended, in a part of the file that the process cannot write. */
+static bool name_string(struct pl_census_target *target, uint64_t key, struct pl_census_name *out)
+{
+	char text[512];
+	const size_t n = pl_census_target_read(target, key, text, sizeof(text) - 1);
+	size_t len;
+
+	text[n] = '\0';
+	len = strlen(text);
+	if (len < STRING_LEN_MIN || len == n)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
+			return false;
+	text[len < STRING_SHOWN_MAX ? len : STRING_SHOWN_MAX] = '\0';
+	out->name[0] = '"';
+	pl_census_copy_clean(out->name + 1, sizeof(out->name) - 2, text);
+	strcat(out->name, "\"");
+	out->named_by = "string";
+	return true;
+}
+
+/* What no symbol names: by where it points. */
+static void name_by_place(struct pl_census_target *target, struct pl_census_named *named)
+{
+	const struct pl_census_mapping *mapping = mapping_of(target, named->key);
+	const struct pl_census_file *file = pl_census_target_file(target, named->key);
+
+	named->name.class = PL_CENSUS_CLASS_NONE;
+	/* variables tell no type; and free lists of allocators point to theirs */
+	if (!mapping || !file || mapping->writable || !mapping->readable)
+		return;
+	if (mapping->executable) {
+		named->name.class = PL_CENSUS_CLASS_FUNCTION;
+		describe(target, file, named->key, "function", &named->name);
+	} else if (points_to_code(target, named->key)) {
+		named->name.class = PL_CENSUS_CLASS_FUNCTION;
+		describe(target, file, named->key, "table of functions", &named->name);
+	} else if (name_string(target, named->key, &named->name)) {
+		named->name.class = PL_CENSUS_CLASS_STRING;
+		describe(target, file, named->key, "string", &named->name);
+	} else {
+		named->name.class = PL_CENSUS_CLASS_STRING;
+		describe(target, file, named->key, "constant", &named->name);
+	}
+}
+
+static void name_by_symbol(struct pl_census_target *target, struct pl_census_named *named,
+                           const struct pl_census_symbol *symbol)
+{
+	static const char vtable[] = "vtable for ";
+	const struct pl_census_mapping *mapping = mapping_of(target, named->key);
+	const struct pl_census_file *file = pl_census_target_file(target, named->key);
+	struct pl_census_name *out = &named->name;
+	char name[PL_CENSUS_SYMBOL_MAX];
+	const char *shown = symbol->name;
+
+	out->class = PL_CENSUS_CLASS_NONE;
+	out->named_by = "symbol";
+	if (pl_census_demangle_symbol(symbol->name, name, sizeof(name)))
+		shown = name;
+	/* variables tell no type, and free lists of allocators point to theirs; but a table that a
+	 * program was linked without protection for may lie among them */
+	if (!mapping || !file || (mapping->writable && strncmp(shown, vtable, sizeof(vtable) - 1) != 0))
+		return;
+	/* into the midst of a function: where to return to, on the stack of a coroutine */
+	out->class =
+		(symbol->is_function && symbol->offset_bytes == 0) || points_to_code(target, named->key)
+			? PL_CENSUS_CLASS_FUNCTION
+			: PL_CENSUS_CLASS_STRING;
+	if (strncmp(shown, vtable, sizeof(vtable) - 1) == 0) {
+		shown += sizeof(vtable) - 1;
+		out->class = PL_CENSUS_CLASS_TYPE;
+		out->is_type = true;
+	}
+	pl_census_copy_clean(out->name, sizeof(out->name), shown);
+	describe(target, file, named->key,
+	         out->is_type          ? ""
+	         : symbol->is_function ? "function"
+	                               : "constant",
+	         out);
+}
+
+static int open_debug_file(const struct pl_census_target *target, const struct pl_census_file *file,
+                           const char *symbols_dir, unsigned attempt)
+{
+	char build_id[2 * PL_CENSUS_BUILD_ID_MAX + 1];
+	char path[4096];
+
+	write_build_id(&file->elf, build_id, sizeof(build_id));
+	if (attempt < 2 && build_id[0] == '\0')
+		return -ENOENT;
+	if (attempt == 0) {
+		snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", build_id,
+		         build_id + 2);
+		return pl_procfs_open_in_root(target->fs, target->ident.pid, path);
+	}
+	if (!symbols_dir)
+		return -ENOENT;
+	if (attempt == 1)
+		snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", symbols_dir, build_id,
+		         build_id + 2);
+	else
+		snprintf(path, sizeof(path), "%s/%.255s%s", symbols_dir, pl_census_file_name(file),
+		         attempt == 2 ? ".debug" : "");
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static ssize_t read_debug_file(void *ctx, void *buf, size_t size, uint64_t offset)
+{
+	const int *fd = ctx;
+
+	return pl_procfs_read_at(*fd, buf, size, offset);
+}
+
+static bool same_build(const struct pl_census_elf *a, const struct pl_census_elf *b)
+{
+	return a->build_id_len == b->build_id_len &&
+	       memcmp(a->build_id, b->build_id, a->build_id_len) == 0;
+}
+
+/* Asks the module's own file, then separate debug files of the same build. */
+static void find_symbols(const struct pl_census_target *target, const struct pl_census_file *file,
+                         const char *symbols_dir, struct pl_census_symbol *wanted, size_t count)
+{
+	(void)pl_census_elf_name(&file->elf, wanted, count);
+	for (unsigned attempt = 0; attempt < 4 && !file->elf.has_symtab; attempt++) {
+		int fd = open_debug_file(target, file, symbols_dir, attempt);
+		const struct pl_census_source source = { read_debug_file, &fd };
+		struct pl_census_elf debug;
+		struct stat info;
+
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+		    pl_census_elf_open(&source, &debug) == 0 && debug.has_symtab &&
+		    same_build(&file->elf, &debug)) {
+			(void)pl_census_elf_name(&debug, wanted, count);
+			close(fd);
+			return;
+		}
+		close(fd);
+	}
+}
+
+/* Names those of `named` that point into one module and have no name yet. */
+static void name_of_module(struct pl_census_target *target, const char *symbols_dir,
+                           const struct pl_census_module *module, struct pl_census_named *named,
+                           size_t count, struct pl_census_symbol *wanted)
+{
+	const struct pl_census_file *file = pl_census_target_file(target, module->low);
+	size_t which[WANTED_MAX];
+	size_t wanted_count = 0;
+
+	for (size_t i = 0; i < count && wanted_count < WANTED_MAX; i++) {
+		if (named[i].kind != PL_CENSUS_KEY_POINTER || named[i].name.named_by ||
+		    named[i].key < module->low || named[i].key >= module->high)
+			continue;
+		wanted[wanted_count] = (struct pl_census_symbol){ .address = named[i].key };
+		if (file && file->biased)
+			wanted[wanted_count].address -= file->bias_bytes;
+		which[wanted_count++] = i;
+	}
+	if (wanted_count > 0 && file && file->fd >= 0 && file->biased)
+		find_symbols(target, file, symbols_dir, wanted, wanted_count);
+	for (size_t i = 0; i < wanted_count; i++) {
+		struct pl_census_named *one = &named[which[i]];
+
+		if (wanted[i].found)
+			name_by_symbol(target, one, &wanted[i]);
+		else
+			name_by_place(target, one);
+	}
+}
+
+static void name_size(struct pl_census_named *named)
+{
+	const uint64_t bytes = named->key;
+
+	named->name.class = PL_CENSUS_CLASS_SIZE;
+	named->name.named_by = "chunk size";
+	named->name.object_bytes = bytes;
+	snprintf(named->name.name, sizeof(named->name.name), "%" PRIu64 "-byte chunks", bytes);
+	snprintf(named->name.detail, sizeof(named->name.detail), "malloc of %" PRIu64 " to %" PRIu64,
+	         pl_census_chunk_request_min(bytes), pl_census_chunk_request_max(bytes));
+}
+
+int pl_census_names_find(struct pl_census_target *target, const char *symbols_dir,
+                         struct pl_census_named *named, size_t count)
+{
+	struct pl_census_symbol *wanted = calloc(WANTED_MAX, sizeof(*wanted));
+
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		struct pl_census_name *name = &named[i].name;
+
+		*name = (struct pl_census_name){ .class = PL_CENSUS_CLASS_NONE };
+		if (named[i].kind == PL_CENSUS_KEY_SIZE) {
+			name_size(&named[i]);
+		} else if (named[i].kind == PL_CENSUS_KEY_PYTHON) {
+			(void)pl_census_python_name(target, named[i].key, name);
+		} else if (pl_census_rtti_name(target, named[i].key, name)) {
+			const struct pl_census_file *file = pl_census_target_file(target, named[i].key);
+
+			if (file)
+				describe(target, file, named[i].key, "virtual table", name);
+		}
+	}
+	for (size_t m = 0; m < target->space.module_count; m++)
+		name_of_module(target, symbols_dir, &target->modules[m], named, count, wanted);
+	free(wanted);
+	return 0;
+}

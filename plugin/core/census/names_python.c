@@ -1,0 +1,121 @@
+/*
+ * CPython 3.6 to 3.13 with a global lock, 64 bits: struct _typeobject of Include/cpython/object.h.
+ * Its first fields have not moved in these versions.
+ */
+#include "census/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	AT_TYPE = 8,
+	AT_NAME = 24,
+	AT_BASIC_SIZE = 32,
+	AT_ITEM_SIZE = 40,
+	AT_FLAGS = 168,
+	TYPE_BYTES = 176,
+};
+
+#define FLAG_HEAP_TYPE (UINT64_C(1) << 9)
+#define FLAG_READY (UINT64_C(1) << 12)
+#define FLAG_COLLECTED (UINT64_C(1) << 14)
+#define FLAG_TYPE_SUBCLASS (UINT64_C(1) << 31)
+#define COLLECTOR_HEAD_BYTES 16
+#define BASIC_SIZE_MAX (UINT64_C(1) << 20)
+#define META_DEPTH_MAX 4
+
+struct type {
+	uint64_t type;
+	uint64_t name;
+	uint64_t basic_size_bytes;
+	uint64_t item_size_bytes;
+	uint64_t flags;
+};
+
+static uint64_t word_at(const uint8_t *bytes, size_t at)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + at, sizeof(word));
+	return word;
+}
+
+static bool read_type(struct pl_census_target *target, uint64_t address, struct type *out)
+{
+	uint8_t bytes[TYPE_BYTES];
+
+	if (address % 8 != 0 ||
+	    pl_census_target_read(target, address, bytes, sizeof(bytes)) != sizeof(bytes))
+		return false;
+	*out = (struct type){ word_at(bytes, AT_TYPE), word_at(bytes, AT_NAME),
+		                  word_at(bytes, AT_BASIC_SIZE), word_at(bytes, AT_ITEM_SIZE),
+		                  word_at(bytes, AT_FLAGS) };
+	return (out->flags & FLAG_READY) != 0 && out->basic_size_bytes >= 16 &&
+	       out->basic_size_bytes <= BASIC_SIZE_MAX && out->item_size_bytes <= BASIC_SIZE_MAX;
+}
+
+/* The type of a type is a type, and so on up to `type`, which is of itself. */
+static bool is_type(struct pl_census_target *target, const struct type *type)
+{
+	struct type meta;
+	uint64_t address = type->type;
+
+	for (unsigned depth = 0; depth < META_DEPTH_MAX; depth++) {
+		if (!read_type(target, address, &meta) || (meta.flags & FLAG_TYPE_SUBCLASS) == 0)
+			return false;
+		if (meta.type == address)
+			return true;
+		address = meta.type;
+	}
+	return false;
+}
+
+static bool read_name(struct pl_census_target *target, uint64_t address, char *out, size_t size)
+{
+	const size_t n = pl_census_target_read(target, address, out, size - 1);
+	size_t len;
+
+	out[n] = '\0';
+	len = strlen(out);
+	if (len == 0)
+		return false;
+	/* identifiers may be any letters, in UTF-8 */
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)out[i] <= ' ' || out[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static enum pl_census_class class_of(const struct type *type, const char *name)
+{
+	static const char *const atoms[] = { "int",  "float",    "str",    "bytes",
+		                                 "bool", "NoneType", "complex" };
+
+	for (size_t i = 0; i < sizeof(atoms) / sizeof(atoms[0]); i++)
+		if (strcmp(name, atoms[i]) == 0)
+			return PL_CENSUS_CLASS_ATOM;
+	/* types of C modules carry the module's name; those of a class statement do not */
+	return (type->flags & FLAG_HEAP_TYPE) != 0 && !strchr(name, '.') ? PL_CENSUS_CLASS_TYPE
+	                                                                 : PL_CENSUS_CLASS_BUILTIN;
+}
+
+bool pl_census_python_name(struct pl_census_target *target, uint64_t address,
+                           struct pl_census_name *out)
+{
+	char name[PL_CENSUS_NAME_SIZE];
+	struct type type;
+
+	if (!read_type(target, address, &type) || !is_type(target, &type) ||
+	    !read_name(target, type.name, name, sizeof(name)))
+		return false;
+	out->class = class_of(&type, name);
+	out->is_type = true;
+	out->named_by = "tp_name";
+	if (type.item_size_bytes == 0)
+		out->object_bytes =
+			type.basic_size_bytes + ((type.flags & FLAG_COLLECTED) ? COLLECTOR_HEAD_BYTES : 0);
+	pl_census_copy_clean(out->name, sizeof(out->name), name);
+	snprintf(out->detail, sizeof(out->detail), "Python %s",
+	         out->class == PL_CENSUS_CLASS_TYPE ? "class" : "type");
+	return true;
+}
