@@ -111,7 +111,7 @@ static bool take_option(int option, struct request *request)
 static int parse_arguments(int argc, char **argv, struct request *request)
 {
 	int option;
-	double pid;
+	double pid = 0;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (option == OPT_HELP || option == 'h')
@@ -184,7 +184,7 @@ static bool wait_until(double due_s, double end_s)
 static int run_census(const struct request *request, const struct pl_procfs *fs,
                       struct pl_census_report *out)
 {
-	struct pl_census *census;
+	struct pl_census *census = NULL;
 	struct pl_host host;
 	double due_s;
 	double end_s;
@@ -331,7 +331,7 @@ int pl_cli_census(int argc, char **argv)
 	struct request request = { .proc_root = "/proc",
 		                       .options = { .page_count = PL_CENSUS_PAGES_DEFAULT,
 		                                    .interval_s = PL_CENSUS_INTERVAL_S_DEFAULT } };
-	struct pl_census_report report;
+	struct pl_census_report report = { 0 };
 	struct pl_procfs fs;
 	int code;
 	int err;

@@ -6,7 +6,7 @@
 #ifndef PL_CENSUS_ENTRIES_H
 #define PL_CENSUS_ENTRIES_H
 
-#include "census/names.h"
+#include "census/naming.h"
 #include "census/tally.h"
 
 /* What grew beyond chance. */

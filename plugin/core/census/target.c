@@ -85,33 +85,40 @@ int pl_census_target_open(struct pl_census_target *target, const struct pl_procf
 	return err;
 }
 
-static int read_maps(struct pl_census_target *target)
+/* Returns the length of the text, which is the caller's to free, or -errno. */
+static ssize_t read_maps_text(const struct pl_census_target *target, char **out)
 {
-	size_t size = (size_t)256 << 10;
-
-	for (; size <= MAPS_BYTES_MAX; size *= 4) {
+	for (size_t size = (size_t)256 << 10; size <= MAPS_BYTES_MAX; size *= 4) {
 		char *text = malloc(size);
 		ssize_t n;
 
 		if (!text)
 			return -ENOMEM;
 		n = pl_procfs_read_whole(target->fs, target->ident.pid, "maps", text, size);
-		if (n < 0 || (size_t)n < size) {
-			ssize_t count = n;
-
-			if (n > 0)
-				count = pl_census_maps_parse(text, (size_t)n, target->mappings, MAPPINGS_MAX);
-			if (count > 0)
-				target->maps_text = text;
-			else
-				free(text);
-			target->space.mapping_count = count > 0 ? (size_t)count : 0;
-			/* a process that ends has no mappings any more */
-			return count > 0 ? 0 : count < 0 ? (int)count : -ESRCH;
+		if (n >= 0 && (size_t)n < size) {
+			*out = text;
+			return n;
 		}
 		free(text);
+		if (n < 0)
+			return n;
 	}
 	return -E2BIG;
+}
+
+static int read_maps(struct pl_census_target *target)
+{
+	const ssize_t n = read_maps_text(target, &target->maps_text);
+	ssize_t count;
+
+	if (n < 0)
+		return (int)n;
+	count = pl_census_maps_parse(target->maps_text, (size_t)n, target->mappings, MAPPINGS_MAX);
+	if (count < 0)
+		return (int)count;
+	target->space.mapping_count = (size_t)count;
+	/* a process that ends has no mappings any more */
+	return count > 0 ? 0 : -ESRCH;
 }
 
 int pl_census_target_refresh(struct pl_census_target *target)

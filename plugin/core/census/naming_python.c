@@ -2,7 +2,7 @@
  * CPython 3.6 to 3.13 with a global lock, 64 bits: struct _typeobject of Include/cpython/object.h.
  * Its first fields have not moved in these versions.
  */
-#include "census/names.h"
+#include "census/naming.h"
 
 #include <stdio.h>
 #include <string.h>

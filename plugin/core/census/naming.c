@@ -1,4 +1,4 @@
-#include "census/names.h"
+#include "census/naming.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "census/demangle.h"
 
-#define STRING_SHOWN_MAX 48
+#define STRING_SHOWN_SIZE 49 /* with the NUL */
 #define STRING_LEN_MIN 2
 #define WANTED_MAX 64
 
@@ -79,6 +79,7 @@ static bool points_to_code(struct pl_census_target *target, uint64_t address)
 static bool name_string(struct pl_census_target *target, uint64_t key, struct pl_census_name *out)
 {
 	char text[512];
+	char shown[STRING_SHOWN_SIZE];
 	const size_t n = pl_census_target_read(target, key, text, sizeof(text) - 1);
 	size_t len;
 
@@ -89,10 +90,8 @@ static bool name_string(struct pl_census_target *target, uint64_t key, struct pl
 	for (size_t i = 0; i < len; i++)
 		if (((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
 			return false;
-	text[len < STRING_SHOWN_MAX ? len : STRING_SHOWN_MAX] = '\0';
-	out->name[0] = '"';
-	pl_census_copy_clean(out->name + 1, sizeof(out->name) - 2, text);
-	strcat(out->name, "\"");
+	pl_census_copy_clean(shown, sizeof(shown), text);
+	snprintf(out->name, sizeof(out->name), "\"%s\"", shown);
 	out->named_by = "string";
 	return true;
 }

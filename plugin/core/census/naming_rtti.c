@@ -2,7 +2,7 @@
  * Itanium C++ ABI, 2.5.2 and 2.9: in front of the place that an object's first word points to lie
  * the distance to the whole object's begin and the type's record, whose second word is the name.
  */
-#include "census/names.h"
+#include "census/naming.h"
 
 #include <string.h>
 

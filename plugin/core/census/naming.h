@@ -4,8 +4,8 @@
  * Of the process' memory only what the compiler or CPython put there to describe types is read, and
  * checked before it is believed; strings are those of the program file, never those of the heap.
  */
-#ifndef PL_CENSUS_NAMES_H
-#define PL_CENSUS_NAMES_H
+#ifndef PL_CENSUS_NAMING_H
+#define PL_CENSUS_NAMING_H
 
 #include "census/target.h"
 
@@ -47,11 +47,11 @@ int pl_census_names_find(struct pl_census_target *target, const char *symbols_di
 /* Copies text that may be hostile: what is not printable becomes '?'; cut to `size`. */
 void pl_census_copy_clean(char *out, size_t size, const char *text);
 
-/* CPython's types (names_python.c). False when `type` is none. */
+/* CPython's types (naming_python.c). False when `type` is none. */
 bool pl_census_python_name(struct pl_census_target *target, uint64_t type,
                            struct pl_census_name *out);
 
-/* C++'s types (names_rtti.c). False when `vtable` is no virtual table with a type's record.
+/* C++'s types (naming_rtti.c). False when `vtable` is no virtual table with a type's record.
  * A table of a second base of the same object is PL_CENSUS_CLASS_NONE. */
 bool pl_census_rtti_name(struct pl_census_target *target, uint64_t vtable,
                          struct pl_census_name *out);
