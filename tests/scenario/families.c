@@ -554,7 +554,8 @@ static void leak_urgent_first_hour(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	const double minutes = rng_range(r, 35, 150);
 	s->duration_s = (minutes * 2 + 10) * MINUTE;
-	s->interval_s = rng_chance(r, 0.5) ? 10 : 30;
+	static const double intervals[] = { 1, 5, 10, 10, 30 };
+	s->interval_s = intervals[rng_int(r, 0, 4)];
 	set_birth(s, r, true);
 	p->load.day_share = 0;
 	draw_urgent(s, r, minutes);
@@ -1122,7 +1123,7 @@ static void fine_start_to_limit(struct scene *s, struct rng *r)
 	s->columns = COLUMNS_ALL;
 	s->duration_s = rng_log_range(r, 2 * HOUR, 3 * DAY);
 	set_interval(s, r);
-	s->interval_s = fmin(s->interval_s, 30);
+	s->interval_s = s->duration_s < 8 * HOUR && rng_chance(r, 0.4) ? 1 : fmin(s->interval_s, 30);
 	set_birth(s, r, true);
 	p->warm_bytes = p->base_bytes * rng_range(r, 1, 6);
 	p->warm_linear = rng_chance(r, 0.3);
@@ -1253,6 +1254,16 @@ static void fine_burst_load(struct scene *s, struct rng *r)
 	p->load_bytes_per_rps = p->base_bytes * rng_range(r, 0.1, 0.8) / p->load.mean_per_s;
 }
 
+/* Sessions pile up until the first of them expire; then as many end as begin. */
+static void fine_sessions(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 2, 14);
+	set_birth(s, r, true);
+	p->session_s = rng_log_range(r, 1, 16) * HOUR;
+	p->session_bytes = p->base_bytes * rng_range(r, 0.2, 2) / (p->load.mean_per_s * p->session_s);
+}
+
 const struct family families[] = {
 	{ "leak-slow-large", "slow on a large process", false, leak_slow_large },
 	{ "leak-small", "slow on a small process", false, leak_small },
@@ -1303,7 +1314,7 @@ const struct family families[] = {
 	{ "fine-warm-hours", "warm-up to 9 h", false, fine_warm_hours },
 	{ "fine-log-growth", "log growth", false, fine_log_growth },
 	{ "fine-lru", "LRU filling to its cap", false, fine_lru },
-	{ "fine-key-cache", "cache of ever rarer keys", true, fine_key_cache },
+	{ "fine-key-cache", "cache of ever rarer keys", false, fine_key_cache },
 	{ "fine-gc-minutes", "GC saw of minutes", false, fine_gc_minutes },
 	{ "fine-gc-hours", "GC saw to 13 h", false, fine_gc_hours },
 	{ "fine-gogc", "GOGC doubling", false, fine_gogc },
@@ -1343,6 +1354,7 @@ const struct family families[] = {
 	{ "fine-ring-buffer", "ring buffer filled once", true, fine_ring_buffer },
 	{ "fine-fd-waves", "descriptors that come and go", true, fine_fd_waves },
 	{ "fine-bursts", "bursts of load", true, fine_burst_load },
+	{ "fine-sessions", "sessions that expire after hours", true, fine_sessions },
 	{ "fine-cache-days", "cache that fills for days", false, fine_cache_days },
 	{ "fine-diurnal-retained", "diurnal peaks retained", true, fine_diurnal_retained },
 	{ "fine-near-limit", "flat and near its limit", false, fine_near_limit },

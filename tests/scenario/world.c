@@ -17,6 +17,7 @@ struct life {
 	double requests;
 	double cache, garbage, headroom, floor_rest, noise, walk, peak, lazy;
 	double load_noise, burst_until_s, pool_connections, pool_threads;
+	double sessions[SESSION_BINS]; /* by the time they began, a ring */
 	double leaked[LEAKS_MAX];
 	double cpu_s, faults, read;
 	double last_u, most_u, wave;
@@ -124,6 +125,22 @@ static double cache_part(struct life *life, double requests)
 	life->cache += (after - before) * p->cache_bytes_per_request;
 	life->cache = fmin(life->cache, p->cache_cap_bytes);
 	return life->cache;
+}
+
+static double session_part(struct life *life, double requests, double dt_s)
+{
+	const struct program *p = life->program;
+	if (p->session_s <= 0)
+		return 0;
+	const double bin_s = p->session_s / SESSION_BINS;
+	const long bin = (long)(life->age_s / bin_s);
+	for (long i = (long)(fmax(0, life->age_s - dt_s) / bin_s) + 1; i <= bin; i++)
+		life->sessions[i % SESSION_BINS] = 0;
+	life->sessions[bin % SESSION_BINS] += requests;
+	double count = 0;
+	for (int i = 0; i < SESSION_BINS; i++)
+		count += life->sessions[i];
+	return count * p->session_bytes;
 }
 
 static double noise_part(struct sim *sim, struct life *life)
@@ -363,6 +380,7 @@ static double u_now(struct sim *sim, struct life *life, double per_s, const stru
 	double live = p->base_bytes * life->size * clamp(life->age_s / fmax(p->start_s, 1), 0.05, 1);
 	live += warm_part(p, life->age_s, sim->now_s) * life->size;
 	live += cache_part(life, per_s * sim->dt_s) + load_part(sim, life, per_s);
+	live += session_part(life, per_s * sim->dt_s, sim->dt_s);
 	live += job_part(sim, life) + steps_part(p, sim->now_s);
 	live += objects->connections * p->connection_bytes + objects->threads * p->thread_bytes;
 	live += leaked_of(life, LEAK_ANON) + leaked_unit_bytes(life);

@@ -25,6 +25,7 @@
 #define SLOTS_MAX 12
 #define LEAKS_MAX 2
 #define EVENTS_MAX 12
+#define SESSION_BINS 64
 
 /* Work that comes in. Everything that depends on traffic hangs on it. */
 struct load {
@@ -87,6 +88,9 @@ struct program {
 	double cache_cap_bytes;
 	double cache_bytes_per_request;
 	double cache_exponent; /* 1 linear; below: fewer new keys the more are known */
+
+	double session_bytes; /* of each request, kept until its session expires ... */
+	double session_s;     /* ... after this */
 
 	double load_bytes_per_rps; /* held while a request runs: follows the load */
 	double retain_share;       /* of the peak that the allocator keeps */
@@ -220,7 +224,7 @@ struct truth {
 	double clean_process_s; /* process time in which an alarm would be false */
 	double process_s;
 	int processes;
-	char pids[512]; /* of leaking processes, "1,2,3" */
+	char pids[16384]; /* of leaking processes, "1,2,3" */
 };
 
 /* Simulates `scene` and writes its trace. Consumes `rng`. Returns 0 or -EIO. */
