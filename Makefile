@@ -148,7 +148,7 @@ demo: ## watch collectd find a leak in a minute: notification, graphs
 	@status=0; /usr/bin/python3 tests/demo/demo.py || status=$$?; $(GIVE_BACK); exit $$status
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
-	@packaging/deps.sh build run test
+	@packaging/deps.sh build run netdata test
 	@$(MAKE) --no-print-directory all unit-tests test-programs host-programs scenario-tools \
 		region-programs
 	@status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
@@ -269,6 +269,6 @@ clean: ## remove everything that was built
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 .PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs \
 	region-programs scenario-tools unit-tests test-programs

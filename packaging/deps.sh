@@ -1,17 +1,20 @@
 #!/bin/bash
 # Installs what procleak is built, run, tested and checked with, and only what is missing.
 #
-#   deps.sh [build] [run] [test] [lint]     groups; all of them when none is given
+#   deps.sh [build] [run] [netdata] [test] [lint] [picture]     groups; all of them when none is given
 #
 # Needs root only when something is missing. On a distribution without dpkg it prints the list and
 # goes on: the build then says what it lacks. No service is started or enabled by this.
 set -euo pipefail
 
-# One package a word; of "a|b" any will do, and the first one that exists is installed.
+# One package a word; of "a|b" any will do, and the first one that exists is installed. A word with
+# '?' behind it is done without where the distribution does not have it.
 declare -A packages=(
 	[build]="gcc libc6-dev make pkg-config collectd-dev libyajl-dev libinih-dev
 		libcap-dev libiberty-dev"
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
+	[netdata]="netdata-core|netdata-core-no-sse? netdata-plugins-bash? libcap2-bin"
+	[picture]="netdata-web? chromium?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx"
 	[lint]="clang clang-format clang-tidy cppcheck libclang-rt-14-dev|libclang-rt-dev"
@@ -22,14 +25,30 @@ installed() {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# The alternatives of a word.
+names() {
+	local word=${1%\?}
+	echo "${word//|/ }"
+}
+
+# False for what may be missing and is in no package list, if there are any lists.
+is_known() {
+	local name
+	[ "$1" != "${1%\?}" ] || return 0
+	for name in $(names "$1"); do
+		apt-cache show "$name" >/dev/null 2>&1 && return 0
+	done
+	! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1
+}
+
 # Prints the words of a group of which no alternative is installed.
 missing() {
 	local word name
 	for word in ${packages[$1]}; do
-		for name in ${word//|/ }; do
+		for name in $(names "$word"); do
 			installed "$name" && continue 2
 		done
-		echo "$word"
+		if is_known "$word"; then echo "$word"; fi
 	done
 }
 
@@ -38,11 +57,12 @@ missing() {
 choose() {
 	local word name
 	for word in "$@"; do
-		for name in ${word//|/ }; do
+		for name in $(names "$word"); do
 			apt-cache show "$name" >/dev/null 2>&1 && break
-			name=${word%%|*}
+			name=
 		done
-		echo "$name"
+		[ -n "$name" ] || [ "$word" != "${word%\?}" ] || name=${word%%|*}
+		[ -z "$name" ] || echo "$name"
 	done
 }
 
@@ -67,7 +87,7 @@ hold_services() {
 }
 
 groups=("$@")
-[ $# -gt 0 ] || groups=(build run test lint)
+[ $# -gt 0 ] || groups=(build run netdata test lint picture)
 for group in "${groups[@]}"; do
 	[ -n "${packages[$group]:-}" ] || { echo "deps: no such group: $group" >&2; exit 2; }
 done
@@ -89,7 +109,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-nginx_was_here=$(installed nginx && echo yes || true)
+declare -A was_here
+for name in nginx netdata-core; do
+	was_here[$name]=$(installed $name && echo yes || true)
+done
 echo "deps: installing ${words[*]%%|*}"
 hold_services
 update_lists
@@ -97,7 +120,10 @@ mapfile -t chosen < <(choose "${words[@]}")
 apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=$lock_wait_s \
 	-o Dpkg::Use-Pty=0 "${chosen[@]}" >/dev/null
 
-# The tests start an nginx of their own; the packaged one is not to appear at the next boot.
-if [ -z "$nginx_was_here" ] && installed nginx && command -v update-rc.d >/dev/null; then
-	update-rc.d nginx disable >/dev/null 2>&1 || true
-fi
+# The tests start servers of their own; the packaged ones are not to appear at the next boot.
+disable() {
+	[ -z "${was_here[$1]}" ] && installed "$1" && command -v update-rc.d >/dev/null || return 0
+	update-rc.d "$2" disable >/dev/null 2>&1 || true
+}
+disable nginx nginx
+disable netdata-core netdata

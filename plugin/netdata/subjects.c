@@ -151,12 +151,12 @@ static void print_labels(struct pl_wire *wire, const struct pl_subject_entry *en
 
 	pl_wire_label(wire, "match", entry->match);
 	pl_wire_label(wire, "scope", scopes[entry->kind]);
-	if (entry->comm[0])
+	if (entry->kind == PL_SUBJECT_PROCESS) {
 		pl_wire_label(wire, "process", entry->comm);
-	if (entry->kind == PL_SUBJECT_PROCESS)
 		label_pid(wire, entry->pid);
-	else if (chart->of_verdict && story->known && story->pid > 0)
+	} else if (chart->of_verdict && story->known && story->pid > 0) {
 		label_pid(wire, story->pid);
+	}
 	if (chart->of_verdict) {
 		pl_wire_label(wire, "cause", story->known ? pl_cause_name(story->cause) : NONE);
 		pl_wire_label(wire, "place", story->known && story->where[0] ? story->where : NONE);
