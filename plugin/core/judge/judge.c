@@ -7,11 +7,18 @@
 
 /*
  * An urgent growth alarms when the limit is nearer than so many times its own length so far. A
- * start may climb straight for a quarter of an hour and stop, so that less is believed of it.
+ * start may climb straight for a quarter of an hour and stop, so that less is believed of it; over
+ * hours there is time to see more, and first teeth of a saw and first batches to mistake.
  */
-#define URGENT_REACH 1.6
-#define URGENT_REACH_SHORT 0.95
-#define URGENT_SHORT_S 1000.0
+static const struct {
+	double max_span_s;
+	double reach;
+} reaches[] = {
+	{ 1000, 0.95 },
+	{ 2 * PL_HOUR_S, 1.6 },
+	{ HUGE_VAL, 1.3 },
+};
+
 #define URGENT_LEAST_POINTS 8
 
 /* Growth over a stretch below this share of what the leak would have added: it has stopped. */
@@ -84,6 +91,15 @@ static double highest_before(const struct pl_judge_input *input, double begin_s)
 	return highest;
 }
 
+static double reach_over(double span_s)
+{
+	size_t i = 0;
+
+	while (span_s > reaches[i].max_span_s)
+		i++;
+	return reaches[i].reach;
+}
+
 /* Whether a straight line through these points meets the limit too soon to wait. */
 static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point *p, size_t n,
                             struct pl_evidence *e)
@@ -95,7 +111,7 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 	const double room = input->limit - input->used;
 	const double need = fmax(floor.growth, 0.05 * input->limit);
 
-	const double reach = span_s < URGENT_SHORT_S ? URGENT_REACH_SHORT : URGENT_REACH;
+	const double reach = reach_over(span_s);
 	if (rise < need || room > rise * 2 * reach || room < 0)
 		return false;
 	/* How it goes now says more than how it went on the whole: a warm-up slows down. */
