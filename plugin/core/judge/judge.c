@@ -33,9 +33,9 @@ static const struct {
 	double hold_s;
 	double hold_share; /* of the window */
 } holds[] = {
-	{ 6.0, 0.4 * PL_HOUR_S, 0 },
-	{ 4.5, 2.0 * PL_HOUR_S, 0.03 },
-	{ 0, 4.0 * PL_HOUR_S, 0.06 },
+	{ 7.0, 0.4 * PL_HOUR_S, 0 },
+	{ 5.0, 2.5 * PL_HOUR_S, 0.04 },
+	{ 0, 5.0 * PL_HOUR_S, 0.09 },
 };
 
 static const char *const reason_names[PL_REASON_COUNT] = {
@@ -168,14 +168,16 @@ bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out
  * The stretch spans a day where one may be needed to tell a pause from an end.
  */
 static bool has_stopped(const struct pl_judge_state *s, const struct pl_judge_input *input,
-                        double *quiet_from_s)
+                        bool leaking, double *quiet_from_s)
 {
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 	double minima[4];
 	const bool day = input->settings->season && s->alarm_span_s > 12 * PL_HOUR_S;
 	const double least_s = day ? 24 * PL_HOUR_S : fmax(s->alarm_span_s, PL_HOUR_S);
 	const double now_s = input->history->clock_s;
-	const double wanted_s = fmax(least_s, 0.1 * (now_s - s->last.since_s));
+	/* Longer windows go on to convince for a while after the end: then more of it is asked for. */
+	const double age_s = now_s - s->last.since_s;
+	const double wanted_s = leaking ? fmax(1.5 * least_s, 0.2 * age_s) : fmax(least_s, 0.1 * age_s);
 	unsigned level = input->series == PL_SERIES_U ? PL_LEVEL_5MIN : PL_LEVEL_30MIN;
 	const double rate = s->last.rate_per_s;
 
@@ -250,7 +252,7 @@ bool pl_judge_step(struct pl_judge_state *s, const struct pl_judge_input *input,
 	if (!s->alarmed && (e->urgent || has_held(s, input, e)))
 		raise_alarm(s, input, e);
 	double quiet_from_s;
-	if (s->alarmed && !e->leaking && has_stopped(s, input, &quiet_from_s)) {
+	if (s->alarmed && !e->urgent && has_stopped(s, input, e->leaking, &quiet_from_s)) {
 		s->quiet_from_s = quiet_from_s;
 		s->alarmed = s->confirmed = false;
 		s->last = *e;
