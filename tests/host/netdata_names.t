@@ -50,8 +50,8 @@ ok(all(re.fullmatch(r"procleak\.[a-z0-9_-]+", chart["id"]) for chart in charts.v
    "ids hold nothing that hurts", sorted(charts))
 plugin = daemon.plugin_pids()
 ends_s = time.monotonic() + 5
-answers = {path: 0 for path in ("/api/v1/charts", "/api/v1/alarms?all", "/api/v1/contexts",
-                                "/api/v1/allmetrics?format=json")}
+answers = {path: 0 for path in ("api/v1/charts", "api/v1/alarms?all", "api/v1/contexts",
+                                "api/v1/allmetrics?format=json")}
 while time.monotonic() < ends_s:
     for path in answers:
         try:
@@ -61,7 +61,7 @@ while time.monotonic() < ends_s:
             ends_s = 0
     time.sleep(0.5)
 ok(all(answers.values()), "all that the daemon says is JSON", answers)
-ok(b"procleak" in (daemon.text("/api/v1/allmetrics?format=prometheus") or b""), "Prometheus is served")
+ok(b"procleak" in (daemon.text("api/v1/allmetrics?format=prometheus") or b""), "Prometheus is served")
 ok(daemon.alive() and daemon.plugin_pids() == plugin and len(plugin) == 1,
    "daemon and plugin are the same as at the start", daemon.log())
 ok(not re.search(r"Disabling it|Unknown keyword|malformed", daemon.log()), "nothing was objected to",

@@ -116,7 +116,7 @@ def free_port():
 
 def of_host(host):
     """The prefix of what concerns another host, whose charts are streamed here."""
-    return "/host/" + host if host else ""
+    return "host/%s/" % host if host else ""
 
 
 class Netdata:
@@ -196,7 +196,7 @@ class Netdata:
 
     def wait_up(self, timeout_s=private.PATIENCE_S):
         """Until it answers; False when it does not, or has ended."""
-        return bool(wait_for(lambda: not self.alive() or self.get("/api/v1/info"), timeout_s)
+        return bool(wait_for(lambda: not self.alive() or self.get("api/v1/info"), timeout_s)
                     and self.alive())
 
     def stop(self):
@@ -239,7 +239,7 @@ class Netdata:
     # --- what it says
 
     def url(self, path):
-        return "http://127.0.0.1:%d%s" % (self.port, path)
+        return "http://127.0.0.1:%d/%s" % (self.port, path)
 
     def text(self, path):
         """The body of an answer, or None while there is none."""
@@ -256,7 +256,7 @@ class Netdata:
 
     def charts(self, prefix="", host=None):
         """procleak's charts: {id without "procleak.": what the daemon says of it}."""
-        found = self.get(of_host(host) + "/api/v1/charts")
+        found = self.get(of_host(host) + "api/v1/charts")
         return {name[len("procleak."):]: chart for name, chart in (found or {}).get(
             "charts", {}).items() if name.startswith("procleak." + prefix)}
 
@@ -265,13 +265,13 @@ class Netdata:
         query = urllib.parse.urlencode({
             "chart": "procleak." + chart, "after": -seconds, "points": 1, "format": "json",
             "options": "unaligned", "dimensions": dimension})
-        found = self.get(of_host(host) + "/api/v1/data?" + query)
+        found = self.get(of_host(host) + "api/v1/data?" + query)
         rows = (found or {}).get("data") or []
         return rows[0][1] if rows and len(rows[0]) > 1 else None
 
     def alarms(self, host=None):
         """{(alert, chart without "procleak."): what the daemon says of it}."""
-        found = self.get(of_host(host) + "/api/v1/alarms?all")
+        found = self.get(of_host(host) + "api/v1/alarms?all")
         return {(alarm["name"], alarm["chart"][len("procleak."):]): alarm
                 for alarm in (found or {}).get("alarms", {}).values()
                 if alarm["chart"].startswith("procleak.")}
