@@ -25,6 +25,9 @@ INI = (b"; comment\n[global]\nProcFS = /host/proc\nTimeScale = 60\nauto-min-size
        b"[process all python]\ncommand line = ^/usr/bin/python3 .*worker$\nUser = www-data\n")
 CONFIG = (b"TimeScale\0" b"60\0" b"match\0" b"redis\0" b"Command\0redis-server\0"
           b"MinGrowth\0" b"8M\0Sensitivity\0high\0match\0web\0CommandLine\0nginx: (worker|master)\0")
+NETDATA = (b"FUNCTION 0f 10 \"procleak info\" \"0xFFFF\" \"method=api\"\n",
+           b"FUNCTION_PAYLOAD 1a 10 'procleak x' '0x1'\n{}\nFUNCTION_PAYLOAD_END\nQUIT",
+           b"it's\0say \"hi\"\0a\nDISABLE\0\xc3\xa9\xff\0=\\")
 LARGEST_SEED = 4096  # bytes: what is longer slows the search down
 
 
@@ -49,6 +52,8 @@ def main():
     write(output, "trace", TRACE)
     write(output, "ini", INI)
     write(output, "config", CONFIG)
+    for text in NETDATA:
+        write(output, "netdata", text)
 
 
 main()
