@@ -71,6 +71,8 @@ enum pl_tier { PL_TIER_PULSE, PL_TIER_ROLLUP, PL_TIER_REGIONS, PL_TIER_IDLE };
 	X(FDS_MEMFD, "fds_memfd", COUNT, GAUGE, ROLLUP, "descriptors of memfd files")                  \
 	X(FDS_OTHER, "fds_other", COUNT, GAUGE, ROLLUP, "other descriptors")                           \
 	X(CONNECTIONS, "connections", COUNT, GAUGE, ROLLUP, "connected sockets (not listening)")       \
+	X(OPENED, "connections_opened", COUNT, COUNTER, ROLLUP,                                        \
+	  "TCP connections opened in its namespace")                                                   \
 	X(TCP_ESTABLISHED, "tcp_established", COUNT, GAUGE, ROLLUP, "TCP sockets by state")            \
 	X(TCP_SYN_SENT, "tcp_syn_sent", COUNT, GAUGE, ROLLUP, "TCP sockets by state")                  \
 	X(TCP_SYN_RECV, "tcp_syn_recv", COUNT, GAUGE, ROLLUP, "TCP sockets by state")                  \

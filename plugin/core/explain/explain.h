@@ -8,12 +8,9 @@
 #define PL_EXPLAIN_EXPLAIN_H
 
 #include "base/verdict.h"
+#include "explain/attribution.h"
 #include "history/history.h"
 #include "judge/judge.h"
-
-/* With what the series grew since `since_s` (track time), by regressions of increments. */
-enum pl_cause pl_explain_cause(const struct pl_history *history, enum pl_series series,
-                               double since_s);
 
 /* "heap", "shmem", "anon" or "unknown": where the growth of the series is. */
 const char *pl_explain_where(const struct pl_history *history, enum pl_series series,

@@ -24,7 +24,7 @@ _Static_assert(PL_HISTORY_FINE_SLOTS <= 64 && PL_HISTORY_SLOTS <= 64, "presence 
 
 static bool is_counter(unsigned series)
 {
-	return series == PL_SERIES_CPU || series == PL_SERIES_FAULTS || series == PL_SERIES_READ;
+	return series >= PL_SERIES_CPU && series < PL_SERIES_COUNT;
 }
 
 double pl_history_block_s(enum pl_level level)

@@ -34,6 +34,8 @@ enum pl_series {
 	PL_SERIES_CPU,         /* CPU time spent in the block: microseconds */
 	PL_SERIES_FAULTS,      /* minor faults in the block */
 	PL_SERIES_READ,        /* bytes read in the block */
+	PL_SERIES_WRITTEN,     /* bytes written in the block */
+	PL_SERIES_OPENED,      /* connections opened in the block */
 	PL_SERIES_COUNT
 };
 

@@ -88,6 +88,8 @@ struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *
 	case PL_SERIES_CPU:
 	case PL_SERIES_FAULTS:
 	case PL_SERIES_READ:
+	case PL_SERIES_WRITTEN:
+	case PL_SERIES_OPENED:
 	case PL_SERIES_COUNT:
 		break;
 	}

@@ -1,5 +1,7 @@
 #include "parse/parse.h"
 
+#include <errno.h>
+
 #include "parse/scan.h"
 
 /* include/net/tcp_states.h; 12 is TCP_NEW_SYN_RECV, which the kernel prints as 3. */
@@ -149,4 +151,58 @@ void pl_parse_net_feed(struct pl_net_parser *parser, const char *text, size_t le
 	}
 	if (pl_scan_left(&scan) > 0)
 		carry(parser, scan.at, pl_scan_left(&scan));
+}
+
+/* The n-th word of a line, from 0. */
+static bool nth_word(struct pl_scan line, size_t n, struct pl_scan *word)
+{
+	for (size_t i = 0; i <= n; i++)
+		if (!pl_scan_word(&line, word))
+			return false;
+	return true;
+}
+
+/* Where among the words of a line of names one is; -1 when it is not. */
+static int index_of_word(struct pl_scan line, const char *name)
+{
+	const size_t len = strlen(name);
+	struct pl_scan word;
+
+	for (int i = 0; pl_scan_word(&line, &word); i++)
+		if (pl_scan_left(&word) == len && memcmp(word.at, name, len) == 0)
+			return i;
+	return -1;
+}
+
+static bool read_column(struct pl_scan names, struct pl_scan numbers, const char *name,
+                        uint64_t *out)
+{
+	const int at = index_of_word(names, name);
+	struct pl_scan word;
+
+	return at > 0 && nth_word(numbers, (size_t)at, &word) && pl_scan_u64(&word, out) &&
+	       pl_scan_left(&word) == 0;
+}
+
+/* A line of names, then one of numbers, both beginning with "Tcp:". */
+int pl_parse_tcp_opens(const char *text, size_t len, struct pl_tcp_opens *out)
+{
+	struct pl_scan scan = pl_scan_text(text, len);
+	struct pl_scan names;
+	struct pl_scan numbers;
+	struct pl_tcp_opens opens;
+
+	while (pl_scan_line(&scan, &names)) {
+		struct pl_scan rest = names;
+
+		if (!pl_scan_literal(&rest, "Tcp: ", 5))
+			continue;
+		if (!pl_scan_line(&scan, &numbers) ||
+		    !read_column(names, numbers, "ActiveOpens", &opens.active) ||
+		    !read_column(names, numbers, "PassiveOpens", &opens.passive))
+			return -EBADMSG;
+		*out = opens;
+		return 0;
+	}
+	return -EBADMSG;
 }

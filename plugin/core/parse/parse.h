@@ -130,6 +130,14 @@ struct pl_net_parser {
  */
 typedef void pl_net_socket_fn(void *ctx, uint64_t inode, enum pl_metric metric);
 
+/* /proc/PID/net/snmp: TCP connections opened in the network namespace since it was made. */
+struct pl_tcp_opens {
+	uint64_t active;  /* as a client */
+	uint64_t passive; /* as a server */
+};
+
+int pl_parse_tcp_opens(const char *text, size_t len, struct pl_tcp_opens *out);
+
 void pl_parse_net_init(struct pl_net_parser *parser, enum pl_net_file file);
 void pl_parse_net_feed(struct pl_net_parser *parser, const char *text, size_t len,
                        pl_net_socket_fn *socket, void *ctx);

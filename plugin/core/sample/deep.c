@@ -155,6 +155,28 @@ static void set_connections(const struct fd_count *count, struct pl_values *valu
 	pl_values_set(values, PL_M_CONNECTIONS, connections);
 }
 
+/*
+ * How many connections were opened is counted by network namespace alone: those that a server
+ * accepted, or those that a client made. Where several processes share one, it is theirs together,
+ * which the regression on it then finds out.
+ */
+static void read_opened(struct pl_deep_reader *reader, int32_t pid, const struct fd_count *count,
+                        struct pl_values *values)
+{
+	struct pl_tcp_opens opens;
+	uint64_t tcp_count = 0;
+	ssize_t len;
+
+	for (unsigned m = PL_M_TCP_ESTABLISHED; m <= PL_M_TCP_CLOSING; m++)
+		tcp_count += count->by_metric[m];
+	if (tcp_count == 0)
+		return;
+	len = pl_procfs_read(reader->fs, pid, "net/snmp", reader->buf, BUFFER_SIZE);
+	if (len > 0 && pl_parse_tcp_opens(reader->buf, (size_t)len, &opens) == 0)
+		pl_values_set(values, PL_M_OPENED,
+		              count->by_metric[PL_M_TCP_LISTEN] > 0 ? opens.passive : opens.active);
+}
+
 static void read_fds(struct pl_deep_reader *reader, int32_t pid, double now_s, double max_age_s,
                      struct pl_deep_result *out)
 {
@@ -177,6 +199,8 @@ static void read_fds(struct pl_deep_reader *reader, int32_t pid, double now_s, d
 		pl_values_set(&out->values, metric_of_kind[k], count.kinds[k]);
 	if (count.sockets || !count.sockets_tried)
 		set_connections(&count, &out->values);
+	if (count.sockets)
+		read_opened(reader, pid, &count, &out->values);
 }
 
 /* Keeps the lowest; absent counts as none. */

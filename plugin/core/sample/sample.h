@@ -54,7 +54,7 @@ int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, stru
 /* What a dear read is to yield; more bits cost more. */
 #define PL_DEEP_ROLLUP 1u /* smaps_rollup: takes the mmap lock */
 #define PL_DEEP_IO 2u
-#define PL_DEEP_FDS 4u    /* descriptors by kind, connections by state */
+#define PL_DEEP_FDS 4u    /* descriptors by kind, connections by state and opened */
 #define PL_DEEP_LIMITS 8u /* rlimits, and the cgroup of every ancestor */
 
 /* Scratch of one reading thread; about 100 KiB. */

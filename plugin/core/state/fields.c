@@ -114,6 +114,17 @@ static const struct pl_state_field history_fields[] = {
 	END,
 };
 
+static const struct pl_state_field attribution_fields[] = {
+	INDEX(struct pl_attribution, cause, PL_CAUSE_COUNT),
+	INDEX(struct pl_attribution, driver, PL_DRIVER_COUNT),
+	ARRAY(struct pl_attribution, share, F32, float),
+	ARRAY(struct pl_attribution, share_error, F32, float),
+	FIELD(struct pl_attribution, per_unit, F32),
+	FIELD(struct pl_attribution, per_unit_low, F32),
+	FIELD(struct pl_attribution, per_unit_high, F32),
+	END,
+};
+
 static const struct pl_state_field track_fields[] = {
 	NESTED(struct pl_track, ident, ident_fields),
 	FIELD(struct pl_track, time_scale, F64),
@@ -138,6 +149,7 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, alarm_told, BOOL),
 	FIELD(struct pl_track, changed, BOOL),
 	FIELD(struct pl_track, told_u_bytes, F64),
+	NESTED(struct pl_track, attribution, attribution_fields),
 	NESTED(struct pl_track, history, history_fields),
 	END,
 };

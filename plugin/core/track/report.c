@@ -88,7 +88,7 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 	if (grows) {
 		const double ago_s = (t->history.clock_s - e->since_s) / t->time_scale;
 		out->since_s = t->now.wall_s - fmax(0, ago_s);
-		out->cause = pl_explain_cause(&t->history, series, e->since_s);
+		out->cause = (enum pl_cause)t->attribution.cause;
 		out->where = pl_explain_where(&t->history, series, e->since_s);
 	}
 	if (out->seconds_to_limit >= 0)

@@ -162,6 +162,8 @@ static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl
 	derive_counter(t, v, PL_COUNTER_CPU, PL_M_CPU, PL_SERIES_CPU, near, in);
 	derive_counter(t, v, PL_COUNTER_FAULTS, PL_M_MINOR_FAULTS, PL_SERIES_FAULTS, near, in);
 	derive_counter(t, v, PL_COUNTER_READ, PL_M_READ, PL_SERIES_READ, near, in);
+	derive_counter(t, v, PL_COUNTER_WRITTEN, PL_M_WRITTEN, PL_SERIES_WRITTEN, near, in);
+	derive_counter(t, v, PL_COUNTER_OPENED, PL_M_OPENED, PL_SERIES_OPENED, near, in);
 	derive_limits(t, v);
 }
 
@@ -209,6 +211,9 @@ static void find_worst(struct pl_track *t)
 	t->verdict = t->judged[worst].verdict;
 	t->changed =
 		t->verdict != t->reported_verdict || t->judged[worst].confirmed != t->reported_confirmed;
+	if (t->verdict >= PL_VERDICT_GROWING)
+		pl_explain_attribute(&t->history, tracked_series[worst], t->judged[worst].last.since_s,
+		                     &t->attribution);
 }
 
 static void judge_all(struct pl_track *t, const struct pl_settings *settings)

@@ -11,6 +11,7 @@
 #include "base/values.h"
 #include "config/settings.h"
 #include "emit/emit.h"
+#include "explain/attribution.h"
 #include "explain/explain.h"
 #include "history/history.h"
 #include "judge/judge.h"
@@ -35,7 +36,14 @@ struct pl_counter {
 	uint64_t value;
 };
 
-enum { PL_COUNTER_CPU, PL_COUNTER_FAULTS, PL_COUNTER_READ, PL_COUNTER_COUNT };
+enum {
+	PL_COUNTER_CPU,
+	PL_COUNTER_FAULTS,
+	PL_COUNTER_READ,
+	PL_COUNTER_WRITTEN,
+	PL_COUNTER_OPENED,
+	PL_COUNTER_COUNT
+};
 
 struct pl_track {
 	struct pl_ident ident;
@@ -58,9 +66,10 @@ struct pl_track {
 	uint8_t worst;   /* enum pl_tracked: which one that is */
 	uint8_t reported_verdict;
 	bool reported_confirmed;
-	bool alarm_told;     /* an alarm was reported and is not over */
-	bool changed;        /* pl_track_report() has something to say */
-	double told_u_bytes; /* what the family has summed for this process */
+	bool alarm_told;                   /* an alarm was reported and is not over */
+	bool changed;                      /* pl_track_report() has something to say */
+	double told_u_bytes;               /* what the family has summed for this process */
+	struct pl_attribution attribution; /* of the worst series, while it grows */
 	struct pl_history history;
 };
 
