@@ -17,7 +17,9 @@
 #define MOST_ERROR 0.2  /* of a share, for it to be known */
 #define SHARE_OF_CAUSE 0.5
 #define SHARE_OF_NONE 0.4
-#define NEARLY_AS_GOOD 1.1 /* residual squares over the best ones */
+/* Residual squares over the best ones. Of connections only the least of a block is known. */
+#define NEARLY_AS_GOOD 1.1
+#define NEARLY_AS_GOOD_CONNECTIONS 1.6
 
 static const struct {
 	const char *unit;
@@ -290,9 +292,11 @@ static void explain_flows(const struct pl_history *h, enum pl_series series, dou
 	}
 	for (unsigned d = PL_DRIVER_OPENED; d < PL_DRIVER_TIME; d++) {
 		const struct explained *e = &found[d];
+		const double leeway =
+			drivers[d].cause == PL_CAUSE_CONNECTIONS ? NEARLY_AS_GOOD_CONNECTIONS : NEARLY_AS_GOOD;
 
 		if (out->share[d] < 0 || !(e->share - e->error > SHARE_OF_CAUSE) ||
-		    e->residual > NEARLY_AS_GOOD * best_residual)
+		    e->residual > leeway * best_residual)
 			continue;
 		conclude(out, (enum pl_driver)d);
 		set_per_unit(out, e->per_unit, e->per_unit_error);
