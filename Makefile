@@ -144,14 +144,14 @@ deps: ## install what is missing (Debian packages; root only when something is)
 
 demo: ## watch collectd find a leak in a minute: notification, graphs
 	@packaging/deps.sh build run
-	@$(MAKE) --no-print-directory all test-programs
-	@status=0; /usr/bin/python3 tests/demo/demo.py || status=$$?; $(GIVE_BACK); exit $$status
+	@$(MAKE) -s --no-print-directory all test-programs
+	@trap : INT; status=0; /usr/bin/python3 tests/demo/demo.py || status=$$?; $(GIVE_BACK); exit $$status
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run netdata test
 	@$(MAKE) --no-print-directory all unit-tests test-programs host-programs scenario-tools \
 		region-programs
-	@status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
+	@trap : INT; status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
 
 # The corpus of traces: tests/scenario/README.md
 SCENARIO_BIN := $(addprefix $(BUILD)/tests/scenario/,generate reference)
@@ -239,7 +239,7 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 	@packaging/deps.sh build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g $(SANITIZE)" \
 		LDFLAGS="$(SANITIZE)" unit-tests
-	@status=0; prove --jobs 2 $(UNIT_SRC:tests/unit/%.c=$(BUILD)/asan/tests/unit/%) || status=$$?; \
+	@trap : INT; status=0; prove --jobs 2 $(UNIT_SRC:tests/unit/%.c=$(BUILD)/asan/tests/unit/%) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
 # libFuzzer on everything that reads text from outside.
@@ -262,6 +262,13 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@tests/fuzz/seeds.py tests/fixtures $(BUILD)/fuzz/seeds
 	@status=0; tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS) || status=$$?; \
 		$(GIVE_BACK); exit $$status
+
+COLLECTD_PLUGINS ?= /usr/lib/collectd
+
+.PHONY: install
+install: all ## install the collectd plugin and the command (DESTDIR, PREFIX, COLLECTD_PLUGINS)
+	install -D -m 755 $(BUILD)/procleak $(DESTDIR)$(PREFIX)/bin/procleak
+	install -D -m 644 $(BUILD)/procleak.so $(DESTDIR)$(COLLECTD_PLUGINS)/procleak.so
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

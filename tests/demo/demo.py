@@ -139,7 +139,7 @@ def start_collectd():
     own = CONFIG.format(dir=DIRECTORY, build=private.BUILD, leaky=LEAKY, steady=STEADY,
                         time_scale=TIME_SCALE)
     collectd = private.Collectd(DIRECTORY, own).start()
-    if not private.wait_for(lambda: collectd.matches() or not collectd.alive(), 20):
+    if not private.wait_for(lambda: set(SERVERS) <= collectd.matches() or not collectd.alive(), 20):
         raise SystemExit("demo: collectd wrote nothing; it said:\n" + collectd.log())
     if not collectd.alive():
         raise SystemExit("demo: collectd did not start; it said:\n" + collectd.log())
