@@ -9,7 +9,6 @@
 #define QUIET_MAX 5        /* pulses in a row that may leave status unread */
 #define QUARANTINE_S 60.0  /* after the first hanging read; doubles up to an hour */
 #define QUARANTINE_MAX_S 3600.0
-#define SOCKETS_MAX_AGE_S 5.0
 
 /* Costs measured on Linux 6.18; each process' own measured cost replaces them. */
 #define ROLLUP_US 20.0
@@ -185,16 +184,14 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 }
 
 /* Returns false when the queue is full or the budget is spent. */
-static bool post_one(struct pl_engine *engine, uint32_t index)
+static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 {
 	struct pl_process *process = engine->processes[index];
 	struct pl_job job = { .kind = PL_JOB_DEEP,
 		                  .ident = process->ident,
 		                  .process = index,
-		                  .sockets_max_age_s = SOCKETS_MAX_AGE_S };
+		                  .tick_s = tick_s };
 
-	if (engine->interval_s > 0 && engine->interval_s < 2 * SOCKETS_MAX_AGE_S)
-		job.sockets_max_age_s = engine->interval_s / 2;
 	process->too_dear = pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process)) < 0;
 	job.want = wanted_of(engine, process);
 	if (job.want == 0)
@@ -225,13 +222,15 @@ static bool may_read_deep(const struct pl_engine *engine, const struct pl_proces
 void pl_engine_post_deep(struct pl_engine *engine)
 {
 	const size_t count = engine->process_count;
+	/* not engine->now, which may be a clock of its own */
+	const double tick_s = pl_engine_now().mono_s;
 
 	pl_budget_fill(&engine->budget, engine->now.mono_s);
 	for (size_t i = 0; i < count; i++) {
 		struct pl_process *process = engine->processes[i];
 
 		if (may_read_deep(engine, process) && !process->deep_known && process->cost_us <= 0 &&
-		    !post_one(engine, (uint32_t)i)) {
+		    !post_one(engine, (uint32_t)i, tick_s)) {
 			engine->self.deferred_total++;
 			return;
 		}
@@ -241,7 +240,7 @@ void pl_engine_post_deep(struct pl_engine *engine)
 
 		if (!may_read_deep(engine, engine->processes[at]))
 			continue;
-		if (!post_one(engine, (uint32_t)at)) {
+		if (!post_one(engine, (uint32_t)at, tick_s)) {
 			engine->deep_cursor = at;
 			engine->self.deferred_total++;
 			return;

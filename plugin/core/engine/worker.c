@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SOCKETS_MAX_AGE_S 1.0
+
 enum slot_state {
 	SLOT_FREE,
 	SLOT_QUEUED,
@@ -185,8 +187,21 @@ static void read_regions(struct thread *thread, struct pl_job *job)
 	job->regions = &regions->snapshot;
 }
 
+/*
+ * The reads of one tick share a table of sockets, so that its cost does not multiply with the
+ * processes. An older one would miss the connections that were opened since.
+ */
+static double sockets_max_age_s(const struct pl_job *job, double at_s)
+{
+	const double age_s = at_s - job->tick_s;
+
+	return age_s < SOCKETS_MAX_AGE_S ? age_s : SOCKETS_MAX_AGE_S;
+}
+
 static void run_job(struct thread *thread, struct pl_job *job)
 {
+	const double at_s = now_s();
+
 	if (job->kind == PL_JOB_IDENTIFY)
 		identify(thread, job);
 	else if (job->kind == PL_JOB_SAVE)
@@ -194,8 +209,8 @@ static void run_job(struct thread *thread, struct pl_job *job)
 	else if (job->kind == PL_JOB_REGIONS)
 		read_regions(thread, job);
 	else
-		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, now_s(),
-		                            job->sockets_max_age_s, &job->deep);
+		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, at_s,
+		                            sockets_max_age_s(job, at_s), &job->deep);
 }
 
 /* With the lock held. Returns false when the thread shall end. */
