@@ -149,7 +149,7 @@ demo: ## watch collectd find a leak in a minute: notification, graphs
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run netdata test
-	@$(MAKE) --no-print-directory all unit-tests test-programs host-programs scenario-tools \
+	@$(MAKE) -s --no-print-directory all unit-tests test-programs host-programs scenario-tools \
 		region-programs
 	@trap : INT; status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
 
