@@ -17,9 +17,10 @@
 #define MOST_ERROR 0.2  /* of a share, for it to be known */
 #define SHARE_OF_CAUSE 0.5
 #define SHARE_OF_NONE 0.4
-/* Residual squares over the best ones. Of connections only the least of a block is known. */
-#define NEARLY_AS_GOOD 1.1
-#define NEARLY_AS_GOOD_CONNECTIONS 1.6
+/* How much worse than the best a driver may fit, by the share of the squares that it takes from
+ * what time leaves. Of connections only the least of each block is known. */
+#define WORSE_FIT 0.02
+#define WORSE_FIT_OF_CONNECTIONS 0.15
 
 static const struct {
 	const char *unit;
@@ -147,7 +148,7 @@ struct explained {
 	bool known;
 	double share;
 	double error;
-	double residual; /* squares left, per degree of freedom */
+	double fit; /* share of the squares left by time alone that it explains */
 	double per_unit;
 	double per_unit_error;
 };
@@ -166,6 +167,7 @@ static void explain_flow(const struct pl_history *h, enum pl_level level, struct
 	const double block_s = pl_history_block_s(level);
 	struct pl_regression with_time;
 	struct pl_regression alone;
+	struct pl_regression time_alone;
 
 	out->known = false;
 	if (b->n < LEAST_POINTS || !align(h, level, drivers[driver].series, b, b->x))
@@ -180,7 +182,11 @@ static void explain_flow(const struct pl_history *h, enum pl_level level, struct
 	pl_regression_begin(&alone, b->y, b->n);
 	pl_regression_column(&alone, b->x);
 	add_load(&alone, b);
-	if (!pl_regression_solve(&with_time) || !pl_regression_solve(&alone))
+	pl_regression_begin(&time_alone, b->y, b->n);
+	pl_regression_column(&time_alone, b->t_s);
+	add_load(&time_alone, b);
+	if (!pl_regression_solve(&with_time) || !pl_regression_solve(&alone) ||
+	    !pl_regression_solve(&time_alone))
 		return;
 	const double flow = with_time.slope[0] * b->x[b->n - 1];
 	const double time = with_time.slope[1] * (b->t_s[b->n - 1] - b->t_s[0]);
@@ -190,7 +196,7 @@ static void explain_flow(const struct pl_history *h, enum pl_level level, struct
 	out->known = true;
 	out->share = flow / (flow + time);
 	out->error = with_time.error[0] * b->x[b->n - 1] / (flow + time);
-	out->residual = with_time.residual;
+	out->fit = time_alone.residual > 0 ? 1 - with_time.residual / time_alone.residual : 0;
 	out->per_unit = alone.slope[0] * drivers[driver].units;
 	out->per_unit_error = alone.error[0] * drivers[driver].units;
 }
@@ -275,7 +281,7 @@ static void explain_flows(const struct pl_history *h, enum pl_series series, dou
                           struct pl_attribution *out)
 {
 	struct explained found[PL_DRIVER_COUNT] = { 0 };
-	double best_residual = INFINITY;
+	double best_fit = -INFINITY;
 	bool refuted = false;
 
 	for (unsigned d = PL_DRIVER_OPENED; d < PL_DRIVER_TIME; d++) {
@@ -287,22 +293,22 @@ static void explain_flows(const struct pl_history *h, enum pl_series series, dou
 		out->share[d] = (float)fmin(fmax(e->share, 0), 1);
 		out->share_error[d] = (float)e->error;
 		if (e->share - e->error > SHARE_OF_CAUSE)
-			best_residual = fmin(best_residual, e->residual);
+			best_fit = fmax(best_fit, e->fit);
 		refuted |= e->share + e->error < SHARE_OF_NONE;
 	}
 	for (unsigned d = PL_DRIVER_OPENED; d < PL_DRIVER_TIME; d++) {
 		const struct explained *e = &found[d];
-		const double leeway =
-			drivers[d].cause == PL_CAUSE_CONNECTIONS ? NEARLY_AS_GOOD_CONNECTIONS : NEARLY_AS_GOOD;
+		const double worse =
+			drivers[d].cause == PL_CAUSE_CONNECTIONS ? WORSE_FIT_OF_CONNECTIONS : WORSE_FIT;
 
 		if (out->share[d] < 0 || !(e->share - e->error > SHARE_OF_CAUSE) ||
-		    e->residual > leeway * best_residual)
+		    e->fit < best_fit - worse)
 			continue;
 		conclude(out, (enum pl_driver)d);
 		set_per_unit(out, e->per_unit, e->per_unit_error);
 		return;
 	}
-	if (refuted && !isfinite(best_residual)) {
+	if (refuted && !isfinite(best_fit)) {
 		conclude(out, PL_DRIVER_TIME);
 		out->share[PL_DRIVER_TIME] = 1;
 	}
