@@ -51,8 +51,12 @@ LoadPlugin procleak
   StateFile "{dir}/state.json"
   TimeScale {time_scale}   # for the demo only: the detector's clock runs so many times faster
   Season false     # for the demo only: no daily cycle can be told in a minute
-  Process "{leaky}"
-  Process "{steady}"
+  <Match "{leaky}">
+    PidFile "{dir}/{leaky}.pid"
+  </Match>
+  <Match "{steady}">
+    PidFile "{dir}/{steady}.pid"
+  </Match>
 </Plugin>
 """
 TIME_SCALE = 1000
@@ -133,6 +137,9 @@ def start_servers():
         port = server.answer.split()[1]
         private.program("client", "--port", port, *CLIENT, life_s=LIFE_S)
         server.stdout.close()
+        # matched by pid: a program of this name that runs elsewhere is none of ours
+        with open(os.path.join(DIRECTORY, name + ".pid"), "w", encoding="ascii") as file:
+            file.write("%d\n" % server.pid)
 
 
 def start_collectd():

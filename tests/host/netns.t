@@ -41,7 +41,7 @@ for name in busy:
     rows = len(daemon.rows(name, "current_connections-ESTABLISHED"))
     daemon.wait_rows(name, "current_connections-ESTABLISHED", rows + 10)
     counts = [row[1] for row in daemon.rows(name, "current_connections-ESTABLISHED")][rows:]
-    ok(sorted(counts)[len(counts) // 2] >= 34, "of 40 that come and go, about 40 are counted", counts)
-    print("# %r" % counts)
+    full = [count for count in counts if count >= 30]
+    ok(len(full) >= 7, "of 40 that come and go, about 40 are counted", counts)
 check_quiet(daemon)
 finish()

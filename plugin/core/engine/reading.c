@@ -187,10 +187,9 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 {
 	struct pl_process *process = engine->processes[index];
-	struct pl_job job = { .kind = PL_JOB_DEEP,
-		                  .ident = process->ident,
-		                  .process = index,
-		                  .tick_s = tick_s };
+	struct pl_job job = {
+		.kind = PL_JOB_DEEP, .ident = process->ident, .process = index, .tick_s = tick_s
+	};
 
 	process->too_dear = pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process)) < 0;
 	job.want = wanted_of(engine, process);
