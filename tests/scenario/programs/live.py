@@ -16,18 +16,18 @@ import time
 WAVE_S = 288
 
 
-@functools.lru_cache(maxsize=12000)
+@functools.lru_cache(maxsize=1000)
 def render(key):
     return ["row %d of %d" % (i, key) for i in range(12)]
 
 
-@functools.lru_cache(maxsize=6000)
+@functools.lru_cache(maxsize=700)
 def render_page(key):
-    return ["row %d of %d" % (i, key) for i in range(120)]
+    return ["row %d of %d" % (i, key) for i in range(450)]
 
 
 def serve_cache(_):
-    render_page(int(random.paretovariate(0.45)) % 1000000)
+    render_page(int(random.paretovariate(0.7)) % 1000000)
 
 
 def make_leak():
