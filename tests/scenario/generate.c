@@ -1,10 +1,11 @@
 /*
  * generate: writes the corpus, a CSV trace and a line of labels for each.
  *
- *   generate [--set tune|report|check] [--seeds N] [--family NAME] [--shard I/N] DIRECTORY
+ *   generate [--set tune|report] [--seeds N] [--family NAME] [--shard I/N] DIRECTORY
+ *   generate --list
  *
  * The tune set holds seeds 1..N of every family that is not held out; the report set seeds
- * 1001..1000+N of every family. `check` is a small tune set. Labels go to DIRECTORY/labels-I.jsonl.
+ * 1001..1000+N of every family. Labels go to DIRECTORY/labels-I.jsonl.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +21,7 @@
 struct request {
 	const char *directory;
 	const char *family;
+	bool list; /* only say what there is */
 	bool report;
 	int seeds;
 	int shard, shards;
@@ -179,10 +181,12 @@ static int parse_arguments(int argc, char **argv, struct request *request)
 		else if (c == 'f')
 			request->family = optarg;
 		else if (c == 'l')
-			list_families();
+			request->list = true;
 		else if (c != 'd' || sscanf(optarg, "%d/%d", &request->shard, &request->shards) != 2)
 			return -EINVAL;
 	}
+	if (request->list)
+		return 0;
 	if (optind != argc - 1 || request->shards < 1)
 		return -EINVAL;
 	request->directory = argv[optind];
@@ -194,10 +198,14 @@ int main(int argc, char **argv)
 	struct request request;
 	char path[512];
 	if (parse_arguments(argc, argv, &request)) {
-		fputs("usage: generate [--set tune|report] [--seeds N] [--family NAME] [--shard I/N]"
-		      " [--list] DIRECTORY\n",
+		fputs("usage: generate [--list] [--set tune|report] [--seeds N] [--family NAME]"
+		      " [--shard I/N] DIRECTORY\n",
 		      stderr);
 		return 2;
+	}
+	if (request.list) {
+		list_families();
+		return 0;
 	}
 	mkdir(request.directory, 0777);
 	snprintf(path, sizeof path, "%s/labels-%d.jsonl", request.directory, request.shard);
