@@ -20,6 +20,7 @@ import hashlib
 import json
 import lzma
 import os
+import resource
 import shlex
 import shutil
 import statistics
@@ -428,13 +429,19 @@ def main():
     directory, labels = make_corpus(args)
     result = {}
     if not args.only_references:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         scores, errors = score_detector(command, directory, labels, args.jobs)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         with open(os.path.join(directory, "scores.json"), "w") as file:
             json.dump(scores, file, indent=1)
         result["procleak"] = summarise(scores)
         print_table(scores)
         print_worst(scores, args.worst)
         print_failures("the detector failed", [{"file": e} for e in errors], lambda s: "", args.worst)
+        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        rows = sum(label["rows"] for label in labels)
+        print("\n%d rows of %d processes in %.1f s of CPU, %.0f rows a second" % (
+            rows, sum(label["processes"] for label in labels), cpu_s, rows / cpu_s))
     if args.references or args.only_references:
         print("\nreference detectors on the same traces")
         references = score_references(directory, labels, args.jobs)

@@ -89,7 +89,7 @@ static void print_label(FILE *out, const struct family *family, const char *file
 	        scene->leaks ? "true" : "false", scene->t0_s);
 	print_number(out, "duration_s", scene->duration_s);
 	print_number(out, "interval_s", scene->interval_s);
-	fprintf(out, ",\"processes\":%d", truth->processes);
+	fprintf(out, ",\"processes\":%d,\"rows\":%ld", truth->processes, truth->rows);
 	print_number(out, "process_weeks", truth->process_s / (7 * DAY));
 	print_number(out, "clean_process_weeks", truth->clean_process_s / (7 * DAY));
 	print_number(out, "limit_bytes", scene->limit_bytes > 0 ? scene->limit_bytes : -1);

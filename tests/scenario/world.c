@@ -728,6 +728,7 @@ static void write_last_reading(struct sim *sim, struct place *place, double cloc
 		return;
 	row_fill(sim, &place->life, &nothing, clock_s, value);
 	row_write(layout, value, out);
+	sim->truth->rows++;
 }
 
 static bool life_is_over(const struct sim *sim, const struct place *place)
@@ -771,6 +772,7 @@ static void place_step(struct sim *sim, struct place *place, bool seen, double c
 	double value[COL_COUNT];
 	row_fill(sim, &place->life, &reading, clock_s, value);
 	row_write(layout, value, out);
+	sim->truth->rows++;
 }
 
 static void sim_begin(struct sim *sim)

@@ -224,6 +224,7 @@ struct truth {
 	double clean_process_s; /* process time in which an alarm would be false */
 	double process_s;
 	int processes;
+	long rows;
 	char pids[16384]; /* of leaking processes, "1,2,3" */
 };
 
