@@ -147,6 +147,11 @@ demo: ## watch collectd find a leak in a minute: notification, graphs
 	@$(MAKE) -s --no-print-directory all test-programs
 	@trap : INT; status=0; /usr/bin/python3 tests/demo/demo.py || status=$$?; $(GIVE_BACK); exit $$status
 
+demo-netdata: ## watch Netdata find a leak in a minute: alert, picture of its dashboard
+	@packaging/deps.sh build netdata picture
+	@$(MAKE) --no-print-directory all test-programs
+	@status=0; /usr/bin/python3 tests/demo/netdata_demo.py || status=$$?; $(GIVE_BACK); exit $$status
+
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run netdata test
 	@$(MAKE) -s --no-print-directory all unit-tests test-programs host-programs scenario-tools \
@@ -277,5 +282,5 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
-.PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo deps eval eval-report help host-programs \
+.PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo demo-netdata deps eval eval-report help host-programs \
 	region-programs scenario-tools unit-tests test-programs

@@ -76,7 +76,7 @@ const struct pl_chart pl_charts[] = {
 	  true,
 	  false,
 	  1,
-	  { FINDING("limit", LIMIT_SECONDS) } },
+	  { FINDING("growth", LIMIT_SECONDS), { "leak", "leak", PL_FROM_LEAK_S, 0 } } },
 	{ "floor",
 	  "floor",
 	  "Smallest leak that would have been seen by now",
@@ -100,7 +100,7 @@ const struct pl_chart pl_charts[] = {
 	    METRIC("swap_pss", SWAP_PSS) } },
 	{ "pages",
 	  "pages",
-	  "Memory that is idle, given back, huge or merged",
+	  "Memory that is referenced, idle, given back, huge or merged",
 	  "MiB",
 	  PL_CHART_LINE,
 	  IN(rollup),
@@ -396,6 +396,20 @@ static bool rung_value(const struct pl_reading *reading, size_t rung, int64_t *o
 	return true;
 }
 
+/*
+ * Any growth, that of a start too, has a forecast; what alerts are on is that of a leak.
+ */
+static bool leak_seconds(const struct pl_reading *reading, int64_t *out)
+{
+	double verdict;
+	double seconds;
+
+	return pl_findings_get(&reading->findings, PL_FINDING_VERDICT, &verdict) &&
+	       verdict >= PL_VERDICT_LEAKING &&
+	       pl_findings_get(&reading->findings, PL_FINDING_LIMIT_SECONDS, &seconds) &&
+	       to_integer(seconds, out);
+}
+
 /* A sum of descriptors has no limit: each process has its own. */
 static bool fd_share(const struct pl_reading *reading, int64_t *out)
 {
@@ -438,6 +452,8 @@ bool pl_chart_value(const struct pl_chart_dimension *dimension, const struct pl_
 	case PL_FROM_COUNT:
 		*out = reading->process_count;
 		return true;
+	case PL_FROM_LEAK_S:
+		return leak_seconds(reading, out);
 	case PL_FROM_FD_SHARE:
 		return fd_share(reading, out);
 	case PL_FROM_SELF_U64:

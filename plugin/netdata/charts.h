@@ -24,6 +24,7 @@ enum pl_chart_source {
 	PL_FROM_FINDING,  /* index: enum pl_finding */
 	PL_FROM_RUNG,     /* index: enum pl_verdict; 1 on the rung that holds, else 0 */
 	PL_FROM_COUNT,    /* processes */
+	PL_FROM_LEAK_S,   /* seconds to the limit, once the growth is found to be a leak */
 	PL_FROM_FD_SHARE, /* open descriptors as a share of their limit, in hundredths of a percent */
 	PL_FROM_SELF_U64, /* index: offset in struct pl_plugin_self */
 	PL_FROM_SELF_U32,

@@ -96,9 +96,9 @@ ok(daemon.settle("procleak_plugin_trouble", "self_trouble", "WARNING") == "WARNI
    "so does the fault in the configuration", daemon.alarms())
 ok(any("broken" in line and "a(b" in line for line in daemon.log().splitlines()),
    "which the log names", daemon.log())
-ok(wait_for(lambda: any(line[0] == "procleak_leaking" and LEAKY in line[1]
-                        for line in daemon.notified())), "the notifier is told of the leak",
-   daemon.notified())
+ok(wait_for(lambda: any(line[0] == "procleak_leaking" and LEAKY in line[1] and line[2] == "WARNING"
+                        and LEAKY in line[4] for line in daemon.notified())),
+   "the notifier is told of the leak", daemon.notified())
 
 # a restart
 plugin = daemon.plugin_pids()
@@ -113,6 +113,8 @@ ok(daemon.last(LEAKY + "_memory", "anon") is None, "its memory is a gap, not a z
 run_server(LEAKY, "--buffer", "128K")
 ok(wait_for(lambda: daemon.last(LEAKY + "_memory", "anon")), "the next one goes on in the same chart")
 time.sleep(5)
+ok(any(line[0] == "procleak_leaking" and line[2] == "CLEAR" for line in daemon.notified()[begin:]),
+   "of the end of the leak it is told", daemon.notified()[begin:])
 raised = [line for line in daemon.notified()[begin:] if line[2] in ("WARNING", "CRITICAL")]
 ok(not raised, "and nothing is raised by a restart", raised)
 ok(daemon.status("procleak_leaking", STEADY + "_verdict") == "CLEAR",

@@ -89,9 +89,12 @@ CONFIG = """
 {own}
 """
 
-# Alerts as the daemon hands them to a notifier: host, when, which, chart, new and old status, info.
+# Alerts as the daemon hands them to a notifier: which, chart, new and old status, info. Before 1.38
+# there is a family between chart and status.
 NOTIFIED = """#!/bin/sh
-echo "$2|$7|$8|$9|${{10}}|${{20}}" >>{dir}/notified
+name=$7 chart=$8
+shift {skip}
+echo "$name|$chart|$1|$2|$9" >>{dir}/notified
 """
 
 
@@ -167,7 +170,8 @@ class Netdata:
             options=self.settings.get("options", "")))
         self._write("etc/procleak.conf", self.procleak_conf)
         self._write("etc/.opt-out-from-anonymous-statistics", "")
-        self._write("notified.sh", NOTIFIED.format(dir=self.dir), 0o755)
+        self._write("notified.sh", NOTIFIED.format(dir=self.dir, skip=9 if is_old() else 8),
+                    0o755)
         if "stream" in self.settings:
             self._write("etc/stream.conf", self.settings["stream"])
         self._install_plugin()
@@ -232,7 +236,7 @@ class Netdata:
         try:
             with open(os.path.join(self.dir, "notified"), encoding="utf-8",
                       errors="replace") as file:
-                return [tuple(line.rstrip("\n").split("|"))[1:] for line in file]
+                return [tuple(line.rstrip("\n").split("|", 4)) for line in file]
         except FileNotFoundError:
             return []
 

@@ -668,6 +668,14 @@ static void test_life(void)
 	tick(&w, 2, &reading, 1);
 	ok(!said(&w, "CHART") && !said(&w, "DIMENSION"), "nothing is defined twice");
 	is_accepted(&w.model, &w.wire, "the second tick");
+	pl_findings_set(&reading.findings, PL_FINDING_LIMIT_SECONDS, 3600);
+	tick(&w, 2, &reading, 1);
+	ok(said(&w, "SET 'growth' = 3600\nSET 'leak' = 3600\n"), "a leak has a forecast");
+	is_accepted(&w.model, &w.wire, "a forecast");
+	pl_findings_set(&reading.findings, PL_FINDING_VERDICT, PL_VERDICT_GROWING);
+	tick(&w, 2, &reading, 1);
+	ok(said(&w, "SET 'growth' = 3600\nSET 'leak' =\n"), "mere growth has none that alerts are on");
+	is_accepted(&w.model, &w.wire, "mere growth");
 
 	reading =
 		(struct pl_reading){ .subject = reading.subject, .time = { 3, 3 }, .collect = &everything };
