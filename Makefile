@@ -193,8 +193,10 @@ LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -Iplugin/core -Itests/unit $(COLLECTD_FLA
 TIDY_STAMPS := $(LINT_SRC:%.c=$(BUILD)/lint/tidy/%.ok)
 LINT_EVERYTHING := all unit-tests test-programs host-programs scenario-tools
 
-$(BUILD)/lint/tidy/%.ok: %.c $(LINT_HDR) .clang-tidy
+# The .d file names the headers, so that a change in one is looked at where it counts.
+$(BUILD)/lint/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
+	@$(CLANG) -MM -MP -MT $@ -MF $@.d $< $(LINT_FLAGS)
 	$(Q)$(CLANG_TIDY) --quiet $< -- $(LINT_FLAGS) >$@.log 2>&1 || \
 		{ grep -A2 -E '(error|warning): ' $@.log; echo "  the whole path: $@.log"; exit 1; }
 	@touch $@
@@ -250,21 +252,30 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 # libFuzzer on everything that reads text from outside.
 FUZZ_SECONDS ?= 5
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+# Parts of hosts that a target tries; all else is in the library.
+FUZZ_WITH_conf := plugin/cli/conf_scan.c
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 $(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(BUILD)/fuzz/obj/libprocleak.a
 	$(if $(Q),@echo "  FUZZ    $@")
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -std=gnu17 -D_GNU_SOURCE -Iplugin/core $(WARNINGS) -o $@ $< \
-		$(filter %.a,$^) $(LIBS)
+		$(FUZZ_WITH_$*) $(filter %.a,$^) $(LIBS)
+
+$(BUILD)/fuzz/state_seed: tests/fuzz/state_seed.c $(BUILD)/fuzz/obj/libprocleak.a
+	$(if $(Q),@echo "  FUZZ    $@")
+	$(Q)$(CLANG) $(filter-out -fsanitize=%,$(FUZZ_FLAGS)) $(SANITIZE) -std=gnu17 -D_GNU_SOURCE \
+		-Iplugin/core $(WARNINGS) -o $@ $< $(filter %.a,$^) $(LIBS)
 
 fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@packaging/deps.sh build lint
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) \
 		CFLAGS="-g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
 		$(BUILD)/fuzz/obj/libprocleak.a
-	@$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz)
+	@$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz) $(BUILD)/fuzz/state_seed
 	@tests/fuzz/seeds.py tests/fixtures $(BUILD)/fuzz/seeds
+	@mkdir -p $(BUILD)/fuzz/seeds/state
+	@$(BUILD)/fuzz/state_seed >$(BUILD)/fuzz/seeds/state/small
 	@status=0; tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 

@@ -11,7 +11,7 @@ for target in "$@"; do
 	log=$build/$target.log
 	# the timeout is for a target that hangs without libFuzzer noticing
 	if timeout $((seconds * 3 + 60)) "$build/${target}_fuzz" -max_total_time="$seconds" \
-		-timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 \
+		-timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 \
 		-artifact_prefix="$build/$target." "$build/corpus/$target" "$build/seeds/$target" \
 		>"$log" 2>&1; then
 		units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

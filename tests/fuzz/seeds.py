@@ -28,6 +28,9 @@ CONFIG = (b"TimeScale\0" b"60\0" b"match\0" b"redis\0" b"Command\0redis-server\0
 NETDATA = (b"FUNCTION 0f 10 \"procleak info\" \"0xFFFF\" \"method=api\"\n",
            b"FUNCTION_PAYLOAD 1a 10 'procleak x' '0x1'\n{}\nFUNCTION_PAYLOAD_END\nQUIT",
            b"it's\0say \"hi\"\0a\nDISABLE\0\xc3\xa9\xff\0=\\")
+CONF = (b"# collectd\nLoadPlugin procleak\n<Plugin \"procleak\">\n  ProcFS \"/proc\" # root\n"
+        b"  ProcessMatch \"api\" \"java .*api\\\\.jar\"\n  <Match \"a \\\"b\\\"\">\n"
+        b"    PerProcess true\n    TimeScale 1.5e3\n    MinGrowth \\\n  8\n  </Match>\n</Plugin>\n")
 LARGEST_SEED = 4096  # bytes: what is longer slows the search down
 
 
@@ -54,6 +57,7 @@ def main():
     write(output, "config", CONFIG)
     for text in NETDATA:
         write(output, "netdata", text)
+    write(output, "conf", CONF)
 
 
 main()

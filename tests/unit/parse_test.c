@@ -45,6 +45,13 @@ static void test_stat_fields(void)
 	is_num(stat.vm_size_bytes, 5124096, "address space");
 	ok(stat.start_code == 94507598970880, "start code");
 
+	is_num(stat.rss_pages, 963, "resident pages");
+
+	const char below[] =
+		"7 (a) S 1 -1 -1 -3 -1 4194304 1 2 3 4 5 6 7 8 -20 -5 1 0 9 10 -11 12 13\n";
+	is_num(parse_stat_copy(TEXT(below), &stat), 0, "stat with numbers below 0 parses");
+	is_num(stat.rss_pages, 0, "less than no page is none");
+
 	const char kthread[] = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 5 0 0 20 0 1 0 0 0 0 "
 						   "18446744073709551615 0 0 0 0 0 0 0 2147483647 0 0 0 0 17 1 0 0\n";
 	is_num(parse_stat_copy(TEXT(kthread), &stat), 0, "stat of a kernel thread parses");

@@ -40,6 +40,8 @@ static bool take_numbers(struct pl_scan *scan, uint64_t fields[FIELD_END])
 			return false;
 		if (negative && (UNSIGNED_FIELDS & 1U << i) != 0)
 			return false;
+		if (negative)
+			fields[i] = 0;
 	}
 	return *scan->at == ' ' || *scan->at == '\n';
 }
