@@ -96,6 +96,13 @@ enum pl_tier { PL_TIER_PULSE, PL_TIER_ROLLUP, PL_TIER_REGIONS, PL_TIER_IDLE };
 	X(RLIMIT_NOFILE, "rlimit_nofile", COUNT, GAUGE, ROLLUP, "limit on descriptors")                \
 	X(RLIMIT_NPROC, "rlimit_nproc", COUNT, GAUGE, ROLLUP, "limit on threads of the user")          \
 	X(HOST_MEMORY, "host_memory_bytes", BYTES, GAUGE, ROLLUP, "memory and swap of the host")       \
+	X(HOST_USED, "host_used_bytes", BYTES, GAUGE, ROLLUP, "of them neither free nor reclaimable")  \
+	X(CGROUP_USED, "cgroup_used_bytes", BYTES, GAUGE, ROLLUP, "what counts against memory.max")    \
+	X(CGROUP_HIGH_USED, "cgroup_high_used_bytes", BYTES, GAUGE, ROLLUP, "and memory.high")         \
+	X(PIDS_MAX, "pids_max", COUNT, GAUGE, ROLLUP, "lowest pids.max of the ancestors")              \
+	X(PIDS_USED, "pids_used", COUNT, GAUGE, ROLLUP, "what counts against it")                      \
+	X(MAPS_MAX, "max_map_count", COUNT, GAUGE, ROLLUP, "limit on mappings")                        \
+	X(MAPS, "mappings", COUNT, GAUGE, REGIONS, "mappings")                                         \
 	X(HEAP, "heap_bytes", BYTES, GAUGE, REGIONS, "resident part of the brk heap")                  \
 	X(IDLE, "idle_bytes", BYTES, GAUGE, IDLE, "resident, not touched in the last window")
 

@@ -98,9 +98,11 @@ struct pl_report {
 	double rate_high;
 	double since_s; /* Unix time at which the growth began; 0 when unknown */
 	enum pl_cause cause;
-	const char *where;       /* "heap", "arena", "anon", ..., "unknown" */
-	double seconds_to_limit; /* below 0: no limit is in sight */
-	const char *limit;       /* its name; NULL without one */
+	const char *where;           /* "heap", "arena", "anon", ..., "unknown" */
+	double seconds_to_limit;     /* below 0: no limit is in sight */
+	double seconds_to_limit_low; /* its interval; below 0: unknown, or never */
+	double seconds_to_limit_high;
+	const char *limit; /* its name; NULL without one */
 	char message[PL_MESSAGE_SIZE];
 };
 

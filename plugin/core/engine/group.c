@@ -12,6 +12,8 @@ static enum rule rule_of(enum pl_metric metric)
 {
 	if (metric >= PL_M_LIMIT && metric <= PL_M_HOST_MEMORY)
 		return RULE_LOWEST;
+	if (metric >= PL_M_HOST_USED && metric <= PL_M_MAPS)
+		return RULE_ALONE; /* several processes count against the same limit */
 	return metric == PL_M_RSS_PEAK ? RULE_ALONE : RULE_SUM;
 }
 

@@ -119,10 +119,12 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 		return;
 	(void)pl_values_get(&process->sample.values, PL_M_CPU, &cpu_us);
 	pl_ledger_update(process->ledger, snapshot, engine->now.mono_s, cpu_us);
+	pl_track_set_places(process->track, process->ledger);
 	process->regions_s = engine->now.mono_s;
 	process->regions_tick = engine->tick;
 	pl_values_set(&process->sample.values, PL_M_HEAP,
 	              process->ledger->resident_bytes[PL_REGION_HEAP]);
+	pl_values_set(&process->sample.values, PL_M_MAPS, snapshot->mapping_count);
 }
 
 void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job)

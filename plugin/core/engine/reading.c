@@ -51,8 +51,10 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 	for (size_t i = 0; i < PL_METRIC_COUNT; i++)
 		if (pl_metric_info((enum pl_metric)i)->tier == PL_TIER_PULSE && i != PL_M_FDS)
 			pl_values_clear(&process->sample.values, (enum pl_metric)i);
-	if (process->regions_tick != engine->tick)
+	if (process->regions_tick != engine->tick) {
 		pl_values_clear(&process->sample.values, PL_M_HEAP);
+		pl_values_clear(&process->sample.values, PL_M_MAPS);
+	}
 	pl_values_merge(&process->sample.values, &pulse->values);
 	process->sample.ident = pulse->ident;
 	take_time(engine, process);

@@ -35,8 +35,8 @@ struct pl_job {
 	bool want_unit;   /* IDENTIFY: for Auto, which unit it belongs to */
 	int32_t ppid;     /* IDENTIFY: handed back, for Children */
 	char comm[PL_COMM_SIZE];
-	double tick_s; /* CLOCK_MONOTONIC: when the tick that asks for it began; DEEP only */
-	uint64_t thread_count;         /* REGIONS only */
+	double tick_s;         /* CLOCK_MONOTONIC: when the tick that asks for it began; DEEP only */
+	uint64_t thread_count; /* REGIONS only */
 	struct pl_state_writer *state; /* SAVE only; the worker frees it */
 
 	/* results */

@@ -9,6 +9,7 @@
 
 #include "base/verdict.h"
 #include "explain/attribution.h"
+#include "explain/places.h"
 #include "history/history.h"
 #include "judge/judge.h"
 
@@ -24,12 +25,16 @@ struct pl_explain_subject {
 	enum pl_verdict verdict;
 	enum pl_reason reason;
 	enum pl_cause cause;
+	const struct pl_attribution *attribution; /* NULL: none */
+	const struct pl_places *places;
+	const struct pl_place *place; /* of most of the growth; NULL: unknown */
 	double rate_per_h;
 	double rate_low;
 	double rate_high;
 	double growing_for_s;    /* below 0: unknown */
 	double seconds_to_limit; /* below 0: no limit in sight */
 	double limit;            /* in the unit of the series; 0: none */
+	const char *limit_name;  /* NULL: "limit" */
 	bool recovered;
 	uint32_t runs; /* with reason RUNS: how many runs of the program grew alike */
 };

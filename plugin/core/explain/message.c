@@ -110,6 +110,50 @@ static const char *what_grows(enum pl_series series)
 	return counts(series) ? "" : "anonymous memory";
 }
 
+/* "; 93 % glibc arenas", or what grows at all. */
+static void add_place(struct text *t, const struct pl_explain_subject *s)
+{
+	char name[48];
+
+	if (!s->place) {
+		if (*what_grows(s->series))
+			add(t, "; %s", what_grows(s->series));
+		return;
+	}
+	pl_explain_place(s->places, s->place, name, sizeof name);
+	add(t, "; %.0f %% %s", 100 * (double)s->place->share, name);
+}
+
+/* "; 38.0 KiB per connection opened", or what it comes with. */
+static void add_cause(struct text *t, const struct pl_explain_subject *s)
+{
+	char number[32];
+
+	if (s->cause == PL_CAUSE_UNKNOWN || counts(s->series))
+		return;
+	if (s->attribution && s->attribution->per_unit > 0) {
+		pl_explain_bytes((double)s->attribution->per_unit, number, sizeof number);
+		add(t, "; %s per %s", number, pl_driver_unit((enum pl_driver)s->attribution->driver));
+		return;
+	}
+	add(t, "; with %s", pl_cause_name(s->cause));
+}
+
+static void add_limit(struct text *t, const struct pl_explain_subject *s)
+{
+	char number[32];
+
+	if (s->seconds_to_limit < 0 || s->limit <= 0)
+		return;
+	if (counts(s->series))
+		snprintf(number, sizeof number, "%.0f", s->limit);
+	else
+		pl_explain_bytes(s->limit, number, sizeof number);
+	add(t, "; %s %s in ", s->limit_name ? s->limit_name : "limit", number);
+	pl_explain_duration(s->seconds_to_limit, number, sizeof number);
+	add(t, "%s", number);
+}
+
 static void add_details(struct text *t, const struct pl_explain_subject *s)
 {
 	char number[32];
@@ -118,21 +162,11 @@ static void add_details(struct text *t, const struct pl_explain_subject *s)
 		pl_explain_duration(s->growing_for_s, number, sizeof number);
 		add(t, " for %s", number);
 	}
-	if (*what_grows(s->series))
-		add(t, "; %s", what_grows(s->series));
-	if (s->cause != PL_CAUSE_UNKNOWN && !counts(s->series))
-		add(t, ", with %s", pl_cause_name(s->cause));
+	add_place(t, s);
+	add_cause(t, s);
 	if (s->reason == PL_REASON_RUNS)
 		add(t, "; the same in %u runs", s->runs);
-	if (s->seconds_to_limit < 0 || s->limit <= 0)
-		return;
-	if (counts(s->series))
-		snprintf(number, sizeof number, "%.0f", s->limit);
-	else
-		pl_explain_bytes(s->limit, number, sizeof number);
-	add(t, "; limit %s in ", number);
-	pl_explain_duration(s->seconds_to_limit, number, sizeof number);
-	add(t, "%s", number);
+	add_limit(t, s);
 }
 
 void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t size)

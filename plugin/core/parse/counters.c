@@ -43,21 +43,27 @@ int pl_parse_io(const char *text, size_t len, struct pl_values *out)
 	return 0;
 }
 
+enum { MEMINFO_AVAILABLE, MEMINFO_TOTAL, MEMINFO_SWAP_FREE, MEMINFO_SWAP, MEMINFO_COUNT };
+
 static const struct pl_field meminfo_rows[] = {
-	PL_FIELD("MemTotal", KIB, HOST_MEMORY),
-	PL_FIELD("SwapTotal", KIB, HOST_MEMORY),
+	[MEMINFO_AVAILABLE] = PL_FIELD("MemAvailable", KIB, HOST_USED), /* 3.14 */
+	[MEMINFO_TOTAL] = PL_FIELD("MemTotal", KIB, HOST_MEMORY),
+	[MEMINFO_SWAP_FREE] = PL_FIELD("SwapFree", KIB, HOST_USED),
+	[MEMINFO_SWAP] = PL_FIELD("SwapTotal", KIB, HOST_MEMORY),
 };
 static const struct pl_field_table meminfo_table = {
 	.rows = meminfo_rows,
-	.row_count = 2,
-	.first_row = { ['M'] = 1, ['S'] = 2 },
+	.row_count = MEMINFO_COUNT,
+	.first_row = { ['M'] = 1, ['S'] = 3 },
 };
 
 int pl_parse_meminfo(const char *text, size_t len, struct pl_values *out)
 {
 	struct pl_scan scan = pl_scan_text(text, len);
 	struct pl_scan line;
-	uint64_t total_bytes = 0;
+	uint64_t bytes[MEMINFO_COUNT] = { 0 };
+	uint64_t total_bytes;
+	uint64_t free_bytes;
 	unsigned seen = 0;
 
 	while (pl_scan_line(&scan, &line)) {
@@ -68,15 +74,20 @@ int pl_parse_meminfo(const char *text, size_t len, struct pl_values *out)
 			return found;
 		if (found == 0)
 			continue;
-		if ((seen & 1U << row) != 0 || __builtin_add_overflow(total_bytes, value, &total_bytes))
+		if ((seen & 1U << row) != 0)
 			return -EBADMSG;
+		bytes[row] = value;
 		seen |= 1U << row;
 	}
-	/* Both are printed by every kernel, also by one without swap. */
-	if (pl_scan_left(&scan) != 0 || seen != 3)
+	/* The totals are printed by every kernel, also by one without swap. */
+	if (pl_scan_left(&scan) != 0 || !(seen & 1U << MEMINFO_TOTAL) || !(seen & 1U << MEMINFO_SWAP) ||
+	    __builtin_add_overflow(bytes[MEMINFO_TOTAL], bytes[MEMINFO_SWAP], &total_bytes) ||
+	    __builtin_add_overflow(bytes[MEMINFO_AVAILABLE], bytes[MEMINFO_SWAP_FREE], &free_bytes))
 		return -EBADMSG;
 	*out = (struct pl_values){ 0 };
 	pl_values_set(out, PL_M_HOST_MEMORY, total_bytes);
+	if ((seen & 1U << MEMINFO_AVAILABLE) && free_bytes <= total_bytes)
+		pl_values_set(out, PL_M_HOST_USED, total_bytes - free_bytes);
 	return 0;
 }
 
@@ -183,5 +194,27 @@ int pl_parse_limit(const char *text, size_t len, uint64_t *out)
 	if (value >= NO_LIMIT_BYTES)
 		return -ERANGE;
 	*out = value;
+	return 0;
+}
+
+int pl_parse_inactive_file(const char *text, size_t len, uint64_t *out)
+{
+	struct pl_scan scan = pl_scan_text(text, len);
+	struct pl_scan line;
+	bool found = false;
+	uint64_t bytes = 0;
+
+	while (pl_scan_line(&scan, &line)) {
+		const bool total = pl_scan_literal(&line, "total_inactive_file ", 20);
+
+		if (!total && (found || !pl_scan_literal(&line, "inactive_file ", 14)))
+			continue;
+		if (!pl_scan_u64(&line, &bytes) || pl_scan_left(&line) != 0)
+			return -EBADMSG;
+		found = true;
+	}
+	if (!found)
+		return -EBADMSG;
+	*out = bytes;
 	return 0;
 }

@@ -65,7 +65,8 @@ int pl_parse_io(const char *text, size_t len, struct pl_values *out);
  * absent. */
 int pl_parse_limits(const char *text, size_t len, struct pl_values *out);
 
-/* /proc/meminfo: MemTotal + SwapTotal as HOST_MEMORY; every kernel prints both. */
+/* /proc/meminfo: MemTotal + SwapTotal as HOST_MEMORY; every kernel prints both. HOST_USED is what
+ * of them is neither available nor free; absent before Linux 3.14. */
 int pl_parse_meminfo(const char *text, size_t len, struct pl_values *out);
 
 /* /proc/stat: the line btime. */
@@ -75,6 +76,10 @@ int pl_parse_btime(const char *text, size_t len, uint64_t *btime_s);
  * Returns -ERANGE for "max", and for the number near 2^63 by which cgroup v1 says the same. The
  * newline may be missing, and what follows the first line is not looked at (a pidfile). */
 int pl_parse_limit(const char *text, size_t len, uint64_t *out);
+
+/* memory.stat of a cgroup: the line of file pages that are given up first, with v1's descendants.
+ */
+int pl_parse_inactive_file(const char *text, size_t len, uint64_t *out);
 
 /* proc_pid_cgroup(5): points into `text` at the paths of the v2 hierarchy and of v1's memory
  * controller; length 0 where there is none. Never fails on lines that it does not know. */

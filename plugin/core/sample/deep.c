@@ -212,38 +212,122 @@ static void set_lower(struct pl_values *values, enum pl_metric metric, uint64_t 
 		pl_values_set(values, metric, value);
 }
 
-static void read_cgroup_limit(struct pl_deep_reader *reader, enum pl_cgroup_kind kind,
-                              const char *path, size_t len, const char *file, enum pl_metric metric,
-                              struct pl_values *values)
+struct cgroup {
+	struct pl_deep_reader *reader;
+	enum pl_cgroup_kind kind;
+	const char *path;
+	size_t len;
+};
+
+static bool read_cgroup_number(const struct cgroup *cgroup, const char *file, uint64_t *out)
 {
 	char text[64];
-	uint64_t limit;
-	const ssize_t n = pl_procfs_read_cgroup(reader->fs, kind, path, len, file, text, sizeof(text));
+	const ssize_t n = pl_procfs_read_cgroup(cgroup->reader->fs, cgroup->kind, cgroup->path,
+	                                        cgroup->len, file, text, sizeof(text));
 
-	if (n > 0 && pl_parse_limit(text, (size_t)n, &limit) == 0)
-		set_lower(values, metric, limit);
+	return n > 0 && pl_parse_limit(text, (size_t)n, out) == 0;
+}
+
+/* What cannot be had back by dropping the pages of files. */
+static bool read_cgroup_used(const struct cgroup *cgroup, uint64_t *out)
+{
+	const bool v2 = cgroup->kind == PL_CGROUP_V2;
+	struct pl_deep_reader *reader = cgroup->reader;
+	uint64_t inactive_bytes = 0;
+	ssize_t n;
+
+	if (!read_cgroup_number(cgroup, v2 ? "memory.current" : "memory.usage_in_bytes", out))
+		return false;
+	n = pl_procfs_read_cgroup(reader->fs, cgroup->kind, cgroup->path, cgroup->len, "memory.stat",
+	                          reader->buf, BUFFER_SIZE);
+	if (n > 0 && pl_parse_inactive_file(reader->buf, (size_t)n, &inactive_bytes) == 0)
+		*out -= inactive_bytes < *out ? inactive_bytes : *out;
+	return true;
+}
+
+/*
+ * The lowest limit of the ancestors, and what counts against it: where a higher one leaves less
+ * room, because others use it up, as much as leaves that room.
+ */
+static void set_limit(struct pl_values *values, enum pl_metric limit_metric,
+                      enum pl_metric used_metric, uint64_t limit, const uint64_t *used)
+{
+	uint64_t before = 0;
+	uint64_t used_before = 0;
+	const bool known = pl_values_get(values, limit_metric, &before) &&
+	                   pl_values_get(values, used_metric, &used_before);
+	uint64_t room = UINT64_MAX;
+
+	set_lower(values, limit_metric, limit);
+	if (known)
+		room = used_before < before ? before - used_before : 0;
+	if (used && (*used < limit ? limit - *used : 0) < room)
+		room = *used < limit ? limit - *used : 0;
+	if (room == UINT64_MAX)
+		return;
+	const uint64_t lowest = values->value[limit_metric];
+
+	pl_values_set(values, used_metric, room < lowest ? lowest - room : 0);
+}
+
+static void read_memory_limits(const struct cgroup *cgroup, struct pl_values *values)
+{
+	const bool v2 = cgroup->kind == PL_CGROUP_V2;
+	uint64_t max;
+	uint64_t high;
+	uint64_t used = 0;
+	const bool has_max =
+		read_cgroup_number(cgroup, v2 ? "memory.max" : "memory.limit_in_bytes", &max);
+	const bool has_high = v2 && read_cgroup_number(cgroup, "memory.high", &high);
+	const bool has_used = (has_max || has_high) && read_cgroup_used(cgroup, &used);
+
+	if (has_max)
+		set_limit(values, PL_M_CGROUP_MAX, PL_M_CGROUP_USED, max, has_used ? &used : NULL);
+	if (has_high)
+		set_limit(values, PL_M_CGROUP_HIGH, PL_M_CGROUP_HIGH_USED, high, has_used ? &used : NULL);
+}
+
+static void read_pids_limit(const struct cgroup *cgroup, struct pl_values *values)
+{
+	uint64_t max;
+	uint64_t used;
+
+	if (cgroup->kind == PL_CGROUP_V2 && read_cgroup_number(cgroup, "pids.max", &max) &&
+	    read_cgroup_number(cgroup, "pids.current", &used))
+		set_limit(values, PL_M_PIDS_MAX, PL_M_PIDS_USED, max, &used);
 }
 
 /* Walks from the process' own cgroup up to the root of what we can see. */
-static void read_cgroup_limits(struct pl_deep_reader *reader, enum pl_cgroup_kind kind,
-                               const char *path, size_t len, struct pl_values *values)
+static void read_cgroup_limits(struct cgroup cgroup, struct pl_values *values)
 {
-	const char *max = kind == PL_CGROUP_V2 ? "memory.max" : "memory.limit_in_bytes";
-
 	/* "/../x": a cgroup outside of our own cgroup namespace */
-	if (len == 0 || path[0] != '/' || memmem(path, len, "/..", 3))
+	if (cgroup.len == 0 || cgroup.path[0] != '/' || memmem(cgroup.path, cgroup.len, "/..", 3))
 		return;
 	for (;;) {
-		read_cgroup_limit(reader, kind, path, len, max, PL_M_CGROUP_MAX, values);
-		if (kind == PL_CGROUP_V2)
-			read_cgroup_limit(reader, kind, path, len, "memory.high", PL_M_CGROUP_HIGH, values);
-		if (len <= 1)
+		read_memory_limits(&cgroup, values);
+		read_pids_limit(&cgroup, values);
+		if (cgroup.len <= 1)
 			return;
-		while (len > 1 && path[len - 1] != '/')
-			len--;
-		if (len > 1)
-			len--;
+		while (cgroup.len > 1 && cgroup.path[cgroup.len - 1] != '/')
+			cgroup.len--;
+		if (cgroup.len > 1)
+			cgroup.len--;
 	}
+}
+
+static void read_host_limits(struct pl_deep_reader *reader, struct pl_values *values)
+{
+	struct pl_values host;
+	uint64_t number;
+	ssize_t len = pl_procfs_read(reader->fs, 0, "meminfo", reader->buf, BUFFER_SIZE);
+
+	if (len > 0 && pl_parse_meminfo(reader->buf, (size_t)len, &host) == 0)
+		pl_values_merge(values, &host);
+	else if (reader->host->memory_bytes > 0)
+		pl_values_set(values, PL_M_HOST_MEMORY, reader->host->memory_bytes);
+	len = pl_procfs_read(reader->fs, 0, "sys/vm/max_map_count", reader->buf, BUFFER_SIZE);
+	if (len > 0 && pl_parse_limit(reader->buf, (size_t)len, &number) == 0)
+		pl_values_set(values, PL_M_MAPS_MAX, number);
 }
 
 static void read_limits(struct pl_deep_reader *reader, int32_t pid, struct pl_deep_result *out)
@@ -262,12 +346,13 @@ static void read_limits(struct pl_deep_reader *reader, int32_t pid, struct pl_de
 	settle(err, &values, out);
 	len = pl_procfs_read(reader->fs, pid, "cgroup", cgroup, sizeof(cgroup));
 	if (len > 0 && pl_parse_cgroup(cgroup, (size_t)len, &paths) == 0) {
-		read_cgroup_limits(reader, PL_CGROUP_V2, paths.v2, paths.v2_len, &out->values);
-		read_cgroup_limits(reader, PL_CGROUP_V1_MEMORY, paths.v1_memory, paths.v1_memory_len,
+		read_cgroup_limits((struct cgroup){ reader, PL_CGROUP_V2, paths.v2, paths.v2_len },
 		                   &out->values);
+		read_cgroup_limits(
+			(struct cgroup){ reader, PL_CGROUP_V1_MEMORY, paths.v1_memory, paths.v1_memory_len },
+			&out->values);
 	}
-	if (reader->host->memory_bytes > 0)
-		pl_values_set(&out->values, PL_M_HOST_MEMORY, reader->host->memory_bytes);
+	read_host_limits(reader, &out->values);
 	for (size_t i = 0; i < sizeof(memory_limits) / sizeof(memory_limits[0]); i++)
 		if (pl_values_get(&out->values, memory_limits[i], &limit))
 			set_lower(&out->values, PL_M_LIMIT, limit);

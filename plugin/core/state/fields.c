@@ -18,6 +18,12 @@
 #member, PL_FIELD_##kind, offsetof(type, member), sizeof(element),                         \
 			sizeof(MEMBER(type, member)) / sizeof(element), NULL, 0                                \
 	}
+/* An array of numbers up to `most`. */
+#define COUNTS(type, member, most_)                                                                \
+	{                                                                                              \
+#member, PL_FIELD_U8, offsetof(type, member), 1, sizeof(MEMBER(type, member)), NULL,       \
+			(most_)                                                                                \
+	}
 #define TEXT(type, member)                                                                         \
 	{                                                                                              \
 #member, PL_FIELD_TEXT, offsetof(type, member), 1, sizeof(MEMBER(type, member)), NULL, 0   \
@@ -125,6 +131,26 @@ static const struct pl_state_field attribution_fields[] = {
 	END,
 };
 
+static const struct pl_state_field place_fields[] = {
+	INDEX(struct pl_place, region, PL_REGION_COUNT),
+	FIELD(struct pl_place, share, F32),
+	END,
+};
+
+static const struct pl_state_field places_fields[] = {
+	COUNTS(struct pl_places, count, PL_PLACES_KEPT),
+	NESTED_ARRAY(struct pl_places, places, place_fields),
+	FIELD(struct pl_places, runtimes, U32),
+	END,
+};
+
+static const struct pl_state_field room_fields[] = {
+	INDEX(struct pl_room, kind, PL_LIMIT_COUNT),
+	FIELD(struct pl_room, limit, F64),
+	FIELD(struct pl_room, left, F64),
+	END,
+};
+
 static const struct pl_state_field track_fields[] = {
 	NESTED(struct pl_track, ident, ident_fields),
 	FIELD(struct pl_track, time_scale, F64),
@@ -141,6 +167,9 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, shmem_bytes, F64),
 	FIELD(struct pl_track, fds, F64),
 	FIELD(struct pl_track, fd_limit, F64),
+	FIELD(struct pl_track, threads, F64),
+	NESTED(struct pl_track, memory_room, room_fields),
+	NESTED(struct pl_track, thread_room, room_fields),
 	NESTED_ARRAY(struct pl_track, judged, judge_fields),
 	INDEX(struct pl_track, verdict, PL_VERDICT_COUNT),
 	INDEX(struct pl_track, worst, PL_TRACKED_COUNT),
@@ -150,6 +179,7 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, changed, BOOL),
 	FIELD(struct pl_track, told_u_bytes, F64),
 	NESTED(struct pl_track, attribution, attribution_fields),
+	NESTED(struct pl_track, places, places_fields),
 	NESTED(struct pl_track, history, history_fields),
 	END,
 };

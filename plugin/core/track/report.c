@@ -36,9 +36,27 @@ void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 		pl_findings_set(out, PL_FINDING_LIMIT_SECONDS, e->to_limit_s / t->time_scale);
 }
 
+/* The limit that a series runs into. */
+static struct pl_room room_of(const struct pl_track *t, unsigned tracked)
+{
+	const struct pl_room memory = { PL_LIMIT_MEMORY, t->limit_bytes, 0 };
+
+	if (tracked == PL_TRACKED_FDS)
+		return (struct pl_room){ PL_LIMIT_RLIMIT_NOFILE, t->fd_limit, 0 };
+	if (tracked == PL_TRACKED_THREADS)
+		return t->thread_room;
+	return t->memory_room.kind != PL_LIMIT_NONE ? t->memory_room : memory;
+}
+
+static enum pl_region_set set_of(unsigned tracked)
+{
+	return tracked == PL_TRACKED_SHMEM ? PL_REGIONS_SHARED : PL_REGIONS_ANONYMOUS;
+}
+
 static void word(const struct pl_track *t, struct pl_report *r)
 {
 	const struct pl_judge_state *s = &t->judged[t->worst];
+	const struct pl_room room = room_of(t, t->worst);
 	const struct pl_explain_subject subject = {
 		.name = r->subject.comm ? r->subject.comm : "pid",
 		.pid = t->ident.pid,
@@ -46,16 +64,44 @@ static void word(const struct pl_track *t, struct pl_report *r)
 		.verdict = r->verdict,
 		.reason = (enum pl_reason)s->reason,
 		.cause = r->cause,
+		.attribution = is_bytes(t->worst) ? &t->attribution : NULL,
+		.places = &t->places,
+		.place = is_bytes(t->worst) ? pl_places_leader(&t->places, set_of(t->worst)) : NULL,
 		.rate_per_h = r->rate_bytes_per_hour,
 		.rate_low = r->rate_low,
 		.rate_high = r->rate_high,
 		.growing_for_s = r->since_s > 0 ? r->time_s - r->since_s : -1,
 		.seconds_to_limit = r->seconds_to_limit,
-		.limit = t->worst == PL_TRACKED_FDS ? t->fd_limit : t->limit_bytes,
+		.limit = room.limit,
+		.limit_name = r->limit,
 		.recovered = r->recovered,
 	};
 
 	pl_explain_message(&subject, r->message, sizeof r->message);
+}
+
+static const char *where_of(const struct pl_track *t, enum pl_series series, double since_s)
+{
+	const struct pl_place *place =
+		is_bytes(t->worst) ? pl_places_leader(&t->places, set_of(t->worst)) : NULL;
+
+	if (place)
+		return pl_region_name((enum pl_region)place->region);
+	return pl_explain_where(&t->history, series, since_s);
+}
+
+/* The time to the limit at either end of the rate's interval. */
+static void set_limit(const struct pl_track *t, const struct pl_evidence *e, struct pl_report *r)
+{
+	if (r->seconds_to_limit < 0)
+		return;
+	r->limit = pl_limit_name((enum pl_limit)room_of(t, t->worst).kind);
+	r->seconds_to_limit_low = e->rate_high > 0 && e->rate_per_s > 0
+	                              ? r->seconds_to_limit * e->rate_per_s / e->rate_high
+	                              : -1;
+	r->seconds_to_limit_high = e->rate_low > 0 && e->rate_per_s > 0
+	                               ? r->seconds_to_limit * e->rate_per_s / e->rate_low
+	                               : -1;
 }
 
 void pl_track_describe(const struct pl_track *t, const struct pl_settings *settings,
@@ -84,15 +130,16 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		.rate_high = per_hour(t, e->rate_high),
 		.where = "unknown",
 		.seconds_to_limit = grows && e->to_limit_s >= 0 ? e->to_limit_s / t->time_scale : -1,
+		.seconds_to_limit_low = -1,
+		.seconds_to_limit_high = -1,
 	};
 	if (grows) {
 		const double ago_s = (t->history.clock_s - e->since_s) / t->time_scale;
 		out->since_s = t->now.wall_s - fmax(0, ago_s);
 		out->cause = (enum pl_cause)t->attribution.cause;
-		out->where = pl_explain_where(&t->history, series, e->since_s);
+		out->where = where_of(t, series, e->since_s);
 	}
-	if (out->seconds_to_limit >= 0)
-		out->limit = t->worst == PL_TRACKED_FDS ? "open files" : "memory";
+	set_limit(t, e, out);
 	word(t, out);
 }
 

@@ -124,6 +124,48 @@ static void derive_gauge(const struct pl_values *v, enum pl_metric metric, enum 
 		put(in, series, (double)value);
 }
 
+/* A limit, what counts against it, and its name. */
+struct limit_row {
+	enum pl_metric limit;
+	enum pl_metric used;
+	enum pl_limit kind;
+};
+
+static const struct limit_row memory_limits[] = {
+	{ PL_M_CGROUP_MAX, PL_M_CGROUP_USED, PL_LIMIT_CGROUP_MAX },
+	{ PL_M_CGROUP_HIGH, PL_M_CGROUP_HIGH_USED, PL_LIMIT_CGROUP_HIGH },
+	{ PL_M_RLIMIT_AS, PL_M_VM_SIZE, PL_LIMIT_RLIMIT_AS },
+	{ PL_M_RLIMIT_DATA, PL_M_VM_DATA, PL_LIMIT_RLIMIT_DATA },
+	{ PL_M_HOST_MEMORY, PL_M_HOST_USED, PL_LIMIT_HOST },
+};
+
+static const struct limit_row thread_limits[] = {
+	{ PL_M_PIDS_MAX, PL_M_PIDS_USED, PL_LIMIT_PIDS_MAX },
+	{ PL_M_RLIMIT_NPROC, PL_M_THREADS, PL_LIMIT_RLIMIT_NPROC },
+};
+
+/* The limit of which the least is left. Unchanged when none is known with what counts against it.
+ */
+static void derive_room(const struct pl_values *v, const struct limit_row *rows, size_t count,
+                        struct pl_room *room)
+{
+	struct pl_room found = { .kind = PL_LIMIT_NONE };
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t limit;
+		uint64_t used;
+
+		if (!pl_values_get(v, rows[i].limit, &limit) || !pl_values_get(v, rows[i].used, &used))
+			continue;
+		const double left = used < limit ? (double)(limit - used) : 0;
+
+		if (found.kind == PL_LIMIT_NONE || left < found.left)
+			found = (struct pl_room){ (uint8_t)rows[i].kind, (double)limit, left };
+	}
+	if (found.kind != PL_LIMIT_NONE)
+		*room = found;
+}
+
 static void derive_limits(struct pl_track *t, const struct pl_values *v)
 {
 	uint64_t value;
@@ -139,6 +181,10 @@ static void derive_limits(struct pl_track *t, const struct pl_values *v)
 		t->fds = (double)value;
 	if (pl_values_get(v, PL_M_RLIMIT_NOFILE, &value))
 		t->fd_limit = (double)value;
+	if (pl_values_get(v, PL_M_THREADS, &value))
+		t->threads = (double)value;
+	derive_room(v, memory_limits, sizeof memory_limits / sizeof memory_limits[0], &t->memory_room);
+	derive_room(v, thread_limits, sizeof thread_limits / sizeof thread_limits[0], &t->thread_room);
 }
 
 static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl_history_input *in)
@@ -192,9 +238,15 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 		/* Shared memory may be charged to others: it counts only where it is what grows. */
 		in.used = tracked == PL_TRACKED_U ? t->anon_bytes : t->anon_bytes + t->shmem_bytes;
 		in.limit = in.used < t->limit_bytes ? t->limit_bytes : 0;
+		/* where others use the same limit up, what they leave is what counts */
+		if (t->memory_room.kind != PL_LIMIT_NONE)
+			in.limit = in.used + t->memory_room.left;
 	} else if (tracked == PL_TRACKED_FDS) {
 		in.limit = t->fd_limit;
 		in.used = t->fds;
+	} else if (tracked == PL_TRACKED_THREADS && t->thread_room.kind != PL_LIMIT_NONE) {
+		in.used = t->threads;
+		in.limit = t->threads + t->thread_room.left;
 	}
 	return in;
 }
@@ -269,7 +321,7 @@ void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
 	t->sample_count++;
 	if (closed == 0)
 		return;
-	if (t->limit_bytes > 0)
+	if (t->limit_bytes > 0 || t->memory_room.kind != PL_LIMIT_NONE)
 		judge_urgency(t, settings);
 	/* What already stands under an alarm need not be looked at so often. */
 	const enum pl_level pace = t->judged[t->worst].alarmed ? PL_LEVEL_2H : PL_LEVEL_30MIN;
@@ -280,4 +332,9 @@ void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
 		return;
 	t->judge_due_s = -1;
 	judge_all(t, settings);
+}
+
+void pl_track_set_places(struct pl_track *t, const struct pl_ledger *ledger)
+{
+	pl_explain_places(ledger, &t->places);
 }

@@ -13,6 +13,7 @@
 #include "emit/emit.h"
 #include "explain/attribution.h"
 #include "explain/explain.h"
+#include "explain/places.h"
 #include "history/history.h"
 #include "judge/judge.h"
 
@@ -45,6 +46,13 @@ enum {
 	PL_COUNTER_COUNT
 };
 
+/* How much is left of the limit that will be reached first. */
+struct pl_room {
+	uint8_t kind; /* enum pl_limit; NONE: none is known */
+	double limit;
+	double left;
+};
+
 struct pl_track {
 	struct pl_ident ident;
 	double time_scale;
@@ -61,6 +69,9 @@ struct pl_track {
 	double shmem_bytes; /* likewise */
 	double fds;
 	double fd_limit;
+	double threads;
+	struct pl_room memory_room;
+	struct pl_room thread_room;
 	struct pl_judge_state judged[PL_TRACKED_COUNT];
 	uint8_t verdict; /* the worst of them: enum pl_verdict */
 	uint8_t worst;   /* enum pl_tracked: which one that is */
@@ -70,6 +81,7 @@ struct pl_track {
 	bool changed;                      /* pl_track_report() has something to say */
 	double told_u_bytes;               /* what the family has summed for this process */
 	struct pl_attribution attribution; /* of the worst series, while it grows */
+	struct pl_places places;           /* by the regions that were read last */
 	struct pl_history history;
 };
 
@@ -84,6 +96,9 @@ void pl_track_init(struct pl_track *track, struct pl_ident ident, double time_sc
  */
 void pl_track_add(struct pl_track *track, const struct pl_sample *sample,
                   const struct pl_settings *settings);
+
+/* What a reading of the regions said; for the words of the next report. */
+void pl_track_set_places(struct pl_track *track, const struct pl_ledger *ledger);
 
 /* The numbers that become series: rate, interval, leaked, detection floor... in real units. */
 void pl_track_findings(const struct pl_track *track, struct pl_findings *out);

@@ -1,0 +1,52 @@
+/*
+ * Where a growth is, and what it will run into first, in few words.
+ *
+ * Knows how to sum a ledger up and how to name limits. Pure.
+ */
+#ifndef PL_EXPLAIN_PLACES_H
+#define PL_EXPLAIN_PLACES_H
+
+#include "regions/ledger.h"
+
+#define PL_PLACES_KEPT 2
+
+struct pl_place {
+	uint8_t region; /* enum pl_region */
+	float share;    /* of the growth, 0..1 */
+};
+
+/* The regions that grew the most, of anonymous and of shared memory apart. */
+struct pl_places {
+	uint8_t count[2]; /* by enum pl_region_set; 0: not known */
+	struct pl_place places[2 * PL_PLACES_KEPT];
+	uint32_t runtimes; /* bits of enum pl_runtime */
+};
+
+void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out);
+
+/* The leader of a set when it has most of the growth, else NULL. */
+const struct pl_place *pl_places_leader(const struct pl_places *places, enum pl_region_set set);
+
+/* "brk heap (tcmalloc)" into `out`. */
+void pl_explain_place(const struct pl_places *places, const struct pl_place *place, char *out,
+                      size_t size);
+
+/* What may be reached first. */
+enum pl_limit {
+	PL_LIMIT_NONE,
+	PL_LIMIT_MEMORY, /* limit_bytes of a trace: nobody says which */
+	PL_LIMIT_CGROUP_MAX,
+	PL_LIMIT_CGROUP_HIGH,
+	PL_LIMIT_RLIMIT_AS,
+	PL_LIMIT_RLIMIT_DATA,
+	PL_LIMIT_HOST,
+	PL_LIMIT_RLIMIT_NOFILE,
+	PL_LIMIT_RLIMIT_NPROC,
+	PL_LIMIT_PIDS_MAX,
+	PL_LIMIT_COUNT
+};
+
+/* "memory.max", "RLIMIT_AS", "host memory", ... */
+const char *pl_limit_name(enum pl_limit limit);
+
+#endif
