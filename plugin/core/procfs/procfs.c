@@ -255,6 +255,7 @@ ssize_t pl_procfs_fd_count(const struct pl_procfs *fs, int32_t pid)
 struct fd_listing {
 	int dir_fd;
 	ssize_t count;
+	bool denied;
 	pl_procfs_fd_fn *fd;
 	void *ctx;
 };
@@ -268,8 +269,10 @@ static void fd_entry(void *ctx, const struct dirent_record *record)
 	if (record->name[0] < '0' || record->name[0] > '9')
 		return;
 	len = readlinkat(listing->dir_fd, record->name, target, sizeof(target));
-	if (len < 0)
+	if (len < 0) {
+		listing->denied |= error_of(errno) == -EACCES;
 		return;
+	}
 	listing->count++;
 	listing->fd(listing->ctx, target, (size_t)len);
 }
@@ -284,6 +287,8 @@ ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *
 		return listing.dir_fd;
 	err = list_directory(listing.dir_fd, fd_entry, &listing);
 	close(listing.dir_fd);
+	if (err == 0 && listing.denied)
+		err = -EACCES;
 	return err < 0 ? err : listing.count;
 }
 

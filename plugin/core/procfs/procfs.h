@@ -60,7 +60,8 @@ ssize_t pl_procfs_fd_count(const struct pl_procfs *fs, int32_t pid);
 
 /*
  * Calls `fd` for each open descriptor with the target of its link. Returns how many there are.
- * A descriptor that closes meanwhile is passed over.
+ * A descriptor that closes meanwhile is passed over. Returns -EACCES also when the directory may be
+ * listed and its links may not be read.
  */
 typedef void pl_procfs_fd_fn(void *ctx, const char *target, size_t len);
 ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *fd, void *ctx);
