@@ -133,4 +133,7 @@ check_series(daemon, "nginx", [("memory-anon", anon, share(anon))] + expect_coun
              expect_rollup(nginx_pids))
 ok(sockets([assorted.pid], "-Htanp").get("CLOSE-WAIT", 0) > 0, "there were states to tell apart")
 check_quiet(daemon)
+stop(nginx)
+ok(wait_for(lambda: not [pid for pid in nginx_pids if os.path.exists("/proc/%d" % pid)]),
+   "nothing of nginx is left")
 finish()

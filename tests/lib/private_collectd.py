@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 PROGRAMS = os.path.join(BUILD, "tests", "programs")
 PLUGIN_DIRS = ("/usr/lib/collectd", "/usr/lib64/collectd", "/usr/local/lib/collectd")
+GRACE_S = 3  # for what is asked to end, before it is killed
 PATIENCE_S = 40  # how long something that takes a second may take on a busy machine
 
 
@@ -40,11 +41,18 @@ _started = []
 
 @atexit.register
 def end_all():
-    """Ends every process that was started here, the last one first."""
+    """Ends every process that was started here: asked first, for a server that is killed leaves its
+    workers behind."""
     for process in reversed(_started):
         if process.poll() is None:
+            process.terminate()
+    end = time.monotonic() + GRACE_S
+    for process in reversed(_started):
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
             process.kill()
-        process.wait()
+            process.wait()
 
 
 def exit_on_signals():
