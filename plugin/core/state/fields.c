@@ -218,6 +218,8 @@ static const struct pl_state_field family_fields[] = {
 	FIELD(struct pl_family, alike_from_s, F64),
 	NESTED(struct pl_family, runs_evidence, evidence_fields),
 	INDEX(struct pl_family, alarm_verdict, PL_VERDICT_COUNT),
+	FIELD(struct pl_family, alarm_confirmed, BOOL),
+	FIELD(struct pl_family, alarm_owed, BOOL),
 	FIELD(struct pl_family, alarm_wall_s, F64),
 	INDEX(struct pl_family, told_verdict, PL_VERDICT_COUNT),
 	END,

@@ -15,17 +15,43 @@ void pl_family_begin(struct pl_family *f, struct pl_time now)
 	f->tick_findings = (struct pl_findings){ .present = 0 };
 }
 
-/* One alarm stands for the match until it is over, gets worse, or it is time to remind. */
-static bool may_alarm(struct pl_family *f, const struct pl_settings *settings, uint8_t verdict,
-                      double wall_s)
+static bool is_reminder_due(const struct pl_family *f, const struct pl_settings *settings,
+                            double wall_s)
 {
 	const double since_s = (wall_s - f->alarm_wall_s) * f->time_scale;
-	const bool worse = verdict > f->alarm_verdict;
 
-	if (!worse && since_s >= 0 && since_s < settings->renotify_s)
+	return since_s < 0 || since_s >= settings->renotify_s;
+}
+
+/*
+ * One alarm stands for the match until it gets worse - a higher rung, or confirmed - or it is time
+ * to remind. What is held back is owed: it is told when that time comes, if it still leaks.
+ */
+static bool may_alarm(struct pl_family *f, const struct pl_settings *settings, uint8_t verdict,
+                      bool confirmed, double wall_s)
+{
+	const bool worse = verdict > f->alarm_verdict ||
+	                   (verdict == f->alarm_verdict && confirmed && !f->alarm_confirmed);
+
+	f->alarm_owed = !worse && !is_reminder_due(f, settings, wall_s);
+	if (f->alarm_owed)
 		return false;
 	f->alarm_verdict = verdict;
+	f->alarm_confirmed = confirmed;
 	f->alarm_wall_s = wall_s;
+	return true;
+}
+
+/* An alarm that was held back, and whose time has come. */
+static bool tell_owed(struct pl_family *f, const struct pl_track *track,
+                      const struct pl_settings *settings, const char *match, const char *comm,
+                      struct pl_report *out)
+{
+	if (!f->alarm_owed || track->verdict < PL_VERDICT_LEAKING ||
+	    !is_reminder_due(f, settings, track->now.wall_s))
+		return false;
+	pl_track_describe(track, settings, match, comm, out);
+	out->alarm = may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
 	return true;
 }
 
@@ -40,9 +66,9 @@ bool pl_family_member(struct pl_family *f, struct pl_track *track,
 		pl_track_findings(track, &f->tick_findings);
 	}
 	if (!pl_track_report(track, settings, match, comm, out))
-		return false;
+		return tell_owed(f, track, settings, match, comm, out);
 	if (out->alarm)
-		out->alarm = may_alarm(f, settings, track->verdict, track->now.wall_s);
+		out->alarm = may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
 	return true;
 }
 
@@ -154,7 +180,7 @@ bool pl_family_end(struct pl_family *f, const struct pl_settings *settings, cons
 	if (told == f->told_verdict)
 		return false;
 	describe_runs(f, match, comm, out);
-	out->alarm = f->by_runs && may_alarm(f, settings, PL_VERDICT_LEAKING, f->now.wall_s);
+	out->alarm = f->by_runs && may_alarm(f, settings, PL_VERDICT_LEAKING, false, f->now.wall_s);
 	f->told_verdict = told;
 	return true;
 }

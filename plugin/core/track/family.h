@@ -33,6 +33,8 @@ struct pl_family {
 	struct pl_evidence runs_evidence; /* when by_runs */
 	/* Alarms told */
 	uint8_t alarm_verdict; /* rung of the last alarm; LEARNING: none stands */
+	bool alarm_confirmed;  /* it was told as confirmed */
+	bool alarm_owed;       /* another one was held back, so soon after it */
 	double alarm_wall_s;
 	uint8_t told_verdict; /* of the match as a whole, by its runs */
 };
