@@ -254,6 +254,7 @@ FUZZ_SECONDS ?= 5
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 # Parts of hosts that a target tries; all else is in the library.
 FUZZ_WITH_conf := plugin/cli/conf_scan.c
+FUZZ_WITH_netdata := $(addprefix plugin/netdata/,requests.c text.c wire.c)
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 $(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(BUILD)/fuzz/obj/libprocleak.a

@@ -8,9 +8,9 @@
 
 #include <stdlib.h>
 
-#include "../../plugin/netdata/requests.c"
-#include "../../plugin/netdata/text.c"
-#include "../../plugin/netdata/wire.c"
+#include "../../plugin/netdata/requests.h"
+#include "../../plugin/netdata/text.h"
+#include "../../plugin/netdata/wire.h"
 
 #define NAME_SIZE 512
 
