@@ -17,6 +17,8 @@
 #define MOST_ERROR 0.2  /* of a share, for it to be known */
 #define SHARE_OF_CAUSE 0.5
 #define SHARE_OF_NONE 0.4
+#define LEAST_VARIATION 0.15 /* of a flow, for it to speak for time alone */
+#define LEAST_LIKENESS 0.2
 /* How much worse than the best a driver may fit, by the share of the squares that it takes from
  * what time leaves. Of connections only the least of each block is known. */
 #define WORSE_FIT 0.02
@@ -144,9 +146,30 @@ static void add_up(const struct blocks *b, double block_s, bool is_level, double
 	}
 }
 
+/*
+ * Whether a flow comes and goes, rather than being steady but for errors in its measurement: those
+ * would make its share look small. By how much it varies, and whether neighbours are alike.
+ */
+static bool comes_and_goes(const double *x, size_t n)
+{
+	double mean = 0;
+	double squares = 0;
+	double lagged = 0;
+
+	for (size_t i = 0; i < n; i++)
+		mean += x[i] / (double)n;
+	for (size_t i = 0; i < n; i++)
+		squares += (x[i] - mean) * (x[i] - mean);
+	for (size_t i = 1; i < n; i++)
+		lagged += (x[i] - mean) * (x[i - 1] - mean);
+	return mean > 0 && sqrt(squares / (double)n) >= LEAST_VARIATION * mean &&
+	       lagged >= LEAST_LIKENESS * squares;
+}
+
 /* How a flow explains the series beside time and the level of the load. */
 struct explained {
 	bool known;
+	bool can_refute;
 	double share;
 	double error;
 	double fit; /* share of the squares left by time alone that it explains */
@@ -173,6 +196,7 @@ static void explain_flow(const struct pl_history *h, enum pl_level level, struct
 	out->known = false;
 	if (b->n < LEAST_POINTS || !align(h, level, drivers[driver].series, b, b->x))
 		return;
+	out->can_refute = comes_and_goes(b->x, b->n);
 	add_up(b, block_s, drivers[driver].is_level, b->x);
 	if (!(b->x[b->n - 1] > 0))
 		return;
@@ -295,7 +319,7 @@ static void explain_flows(const struct pl_history *h, enum pl_series series, dou
 		out->share_error[d] = (float)e->error;
 		if (e->share - e->error > SHARE_OF_CAUSE)
 			best_fit = fmax(best_fit, e->fit);
-		refuted |= e->share + e->error < SHARE_OF_NONE;
+		refuted |= e->can_refute && e->share + e->error < SHARE_OF_NONE;
 	}
 	for (unsigned d = PL_DRIVER_OPENED; d < PL_DRIVER_TIME; d++) {
 		const struct explained *e = &found[d];
