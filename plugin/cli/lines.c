@@ -103,7 +103,20 @@ int pl_lines_report(FILE *out, const struct pl_report *r)
 	add_number(gen, "since", r->since_s > 0 ? r->since_s : NAN);
 	add_text(gen, "cause", pl_cause_name(r->cause));
 	add_text(gen, "where", r->where);
+	if (r->per_unit > 0) {
+		add_text(gen, "unit", r->unit);
+		add_number(gen, "bytes_per_unit", r->per_unit);
+		add_number(gen, "bytes_per_unit_low", r->per_unit_low);
+		add_number(gen, "bytes_per_unit_high", r->per_unit_high);
+	}
 	add_number(gen, "seconds_to_limit", r->seconds_to_limit >= 0 ? r->seconds_to_limit : NAN);
+	if (r->seconds_to_limit >= 0) {
+		add_text(gen, "limit", r->limit);
+		add_number(gen, "seconds_to_limit_low",
+		           r->seconds_to_limit_low >= 0 ? r->seconds_to_limit_low : NAN);
+		add_number(gen, "seconds_to_limit_high",
+		           r->seconds_to_limit_high >= 0 ? r->seconds_to_limit_high : NAN);
+	}
 	add_text(gen, "message", r->message);
 	return finish(out, gen);
 }
@@ -119,6 +132,15 @@ int pl_lines_reading(FILE *out, const struct pl_reading *r)
 		[PL_FINDING_LEAKED] = "leaked_bytes",
 		[PL_FINDING_DETECTION_FLOOR] = "detection_floor_bytes_per_hour",
 		[PL_FINDING_LIMIT_SECONDS] = "seconds_to_limit",
+		[PL_FINDING_WITH_CONNECTIONS] = "with_connections_percent",
+		[PL_FINDING_WITH_THREADS] = "with_threads_percent",
+		[PL_FINDING_WITH_FDS] = "with_fds_percent",
+		[PL_FINDING_WITH_WORK] = "with_work_percent",
+		[PL_FINDING_PER_CONNECTION] = "bytes_per_connection",
+		[PL_FINDING_PER_THREAD] = "bytes_per_thread",
+		[PL_FINDING_PER_FD] = "bytes_per_fd",
+		[PL_FINDING_PER_CPU_SECOND] = "bytes_per_cpu_second",
+		[PL_FINDING_PER_MIB] = "bytes_per_mib",
 	};
 	yajl_gen gen = yajl_gen_alloc(NULL);
 	double finding;

@@ -107,6 +107,15 @@ static const struct {
 	[PL_FINDING_LEAKED] = { "bytes", "leaked", false },
 	[PL_FINDING_DETECTION_FLOOR] = { "gauge", "detection_floor", false },
 	[PL_FINDING_LIMIT_SECONDS] = { "timeleft", "limit", false },
+	[PL_FINDING_WITH_CONNECTIONS] = { "percent", "connections", false },
+	[PL_FINDING_WITH_THREADS] = { "percent", "threads", false },
+	[PL_FINDING_WITH_FDS] = { "percent", "fds", false },
+	[PL_FINDING_WITH_WORK] = { "percent", "work", false },
+	[PL_FINDING_PER_CONNECTION] = { "gauge", "bytes_per_connection", false },
+	[PL_FINDING_PER_THREAD] = { "gauge", "bytes_per_thread", false },
+	[PL_FINDING_PER_FD] = { "gauge", "bytes_per_fd", false },
+	[PL_FINDING_PER_CPU_SECOND] = { "gauge", "bytes_per_cpu_second", false },
+	[PL_FINDING_PER_MIB] = { "gauge", "bytes_per_mib", false },
 };
 
 void pl_series_instance(const struct pl_subject *subject, char *out, size_t size)

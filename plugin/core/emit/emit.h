@@ -33,9 +33,18 @@ enum pl_finding {
 	PL_FINDING_RATE,     /* bytes per hour, signed: growth of the live set */
 	PL_FINDING_RATE_LOW, /* its interval */
 	PL_FINDING_RATE_HIGH,
-	PL_FINDING_LEAKED,          /* bytes since the growth began */
-	PL_FINDING_DETECTION_FLOOR, /* bytes per hour: the smallest leak that would have been seen */
-	PL_FINDING_LIMIT_SECONDS,   /* until the first limit is reached */
+	PL_FINDING_LEAKED,           /* bytes since the growth began */
+	PL_FINDING_DETECTION_FLOOR,  /* bytes per hour: the smallest leak that would have been seen */
+	PL_FINDING_LIMIT_SECONDS,    /* until the first limit is reached */
+	PL_FINDING_WITH_CONNECTIONS, /* percent of the growth that comes with them */
+	PL_FINDING_WITH_THREADS,
+	PL_FINDING_WITH_FDS,
+	PL_FINDING_WITH_WORK,
+	PL_FINDING_PER_CONNECTION, /* bytes of growth for each one held, or each one opened */
+	PL_FINDING_PER_THREAD,
+	PL_FINDING_PER_FD,
+	PL_FINDING_PER_CPU_SECOND,
+	PL_FINDING_PER_MIB, /* read or written */
 	PL_FINDING_COUNT
 };
 
@@ -98,6 +107,10 @@ struct pl_report {
 	double rate_high;
 	double since_s; /* Unix time at which the growth began; 0 when unknown */
 	enum pl_cause cause;
+	const char *unit; /* "connection opened", "thread", ...; meaningless without per_unit */
+	double per_unit;  /* bytes of growth for each; 0: unknown */
+	double per_unit_low;
+	double per_unit_high;
 	const char *where;           /* "heap", "arena", "anon", ..., "unknown" */
 	double seconds_to_limit;     /* below 0: no limit is in sight */
 	double seconds_to_limit_low; /* its interval; below 0: unknown, or never */

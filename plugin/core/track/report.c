@@ -16,6 +16,34 @@ static bool is_bytes(unsigned tracked)
 	return tracked <= PL_TRACKED_UNTOUCHED;
 }
 
+/* Where several drivers speak for one finding, the last one that is known does. */
+static void find_shares(const struct pl_attribution *a, struct pl_findings *out)
+{
+	static const struct {
+		enum pl_driver driver;
+		enum pl_finding share;
+		enum pl_finding per_unit;
+	} rows[] = {
+		{ PL_DRIVER_CONNECTION_HOURS, PL_FINDING_WITH_CONNECTIONS, PL_FINDING_COUNT },
+		{ PL_DRIVER_OPENED, PL_FINDING_WITH_CONNECTIONS, PL_FINDING_PER_CONNECTION },
+		{ PL_DRIVER_CONNECTIONS, PL_FINDING_WITH_CONNECTIONS, PL_FINDING_PER_CONNECTION },
+		{ PL_DRIVER_THREADS, PL_FINDING_WITH_THREADS, PL_FINDING_PER_THREAD },
+		{ PL_DRIVER_FDS, PL_FINDING_WITH_FDS, PL_FINDING_PER_FD },
+		{ PL_DRIVER_WRITTEN, PL_FINDING_WITH_WORK, PL_FINDING_PER_MIB },
+		{ PL_DRIVER_READ, PL_FINDING_WITH_WORK, PL_FINDING_PER_MIB },
+		{ PL_DRIVER_CPU, PL_FINDING_WITH_WORK, PL_FINDING_PER_CPU_SECOND },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const float share = a->share[rows[i].driver];
+
+		if (share >= 0)
+			pl_findings_set(out, rows[i].share, 100 * fmin((double)share, 1));
+		if (a->driver == rows[i].driver && a->per_unit > 0 && rows[i].per_unit < PL_FINDING_COUNT)
+			pl_findings_set(out, rows[i].per_unit, (double)a->per_unit);
+	}
+}
+
 void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 {
 	const struct pl_judge_state *s = &t->judged[is_bytes(t->worst) ? t->worst : PL_TRACKED_U];
@@ -30,6 +58,8 @@ void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 	}
 	if (s->verdict >= PL_VERDICT_GROWING)
 		pl_findings_set(out, PL_FINDING_LEAKED, fmax(0, e->leaked));
+	if (t->verdict >= PL_VERDICT_GROWING && is_bytes(t->worst))
+		find_shares(&t->attribution, out);
 	if (e->floor_per_s > 0)
 		pl_findings_set(out, PL_FINDING_DETECTION_FLOOR, per_hour(t, e->floor_per_s));
 	if (s->verdict >= PL_VERDICT_GROWING && e->to_limit_s >= 0)
@@ -138,6 +168,10 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		out->since_s = t->now.wall_s - fmax(0, ago_s);
 		out->cause = (enum pl_cause)t->attribution.cause;
 		out->where = where_of(t, series, e->since_s);
+		out->unit = pl_driver_unit((enum pl_driver)t->attribution.driver);
+		out->per_unit = is_bytes(t->worst) ? (double)t->attribution.per_unit : 0;
+		out->per_unit_low = (double)t->attribution.per_unit_low;
+		out->per_unit_high = (double)t->attribution.per_unit_high;
 	}
 	set_limit(t, e, out);
 	word(t, out);
