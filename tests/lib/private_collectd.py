@@ -143,13 +143,13 @@ class Collectd:
         self.process = None
 
     def start(self, prefix=()):
-        path = os.path.join(self.dir, "collectd.conf")
-        with open(path, "w", encoding="utf-8") as conf:
+        with open(os.path.join(self.dir, "collectd.conf"), "w", encoding="utf-8") as conf:
             conf.write(CONFIG.format(dir=self.dir, stock=stock_plugins(),
                                      interval=self.interval, own=self.own))
         with open(os.path.join(self.dir, "out"), "ab") as out:
+            # a name without its directory: collectd expands it as a shell would
             self.process = start([*prefix, shutil.which("collectd") or "/usr/sbin/collectd", "-f",
-                                  "-C", path], stdout=out, stderr=out)
+                                  "-C", "collectd.conf"], stdout=out, stderr=out, cwd=self.dir)
         return self
 
     def stop(self):
