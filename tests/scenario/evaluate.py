@@ -367,6 +367,8 @@ def judge_real(name, label, lines):
         return "accuses pid %d: %s" % (wrong[0]["pid"], wrong[0].get("message"))
     if metric_of(alarms[-1]) not in label["metrics"]:
         return "says that %s leaks" % alarms[-1].get("metric")
+    if lines[-1].get("cause") not in label["causes"]:
+        return "blames %s" % lines[-1].get("cause")
     return None
 
 

@@ -68,12 +68,14 @@ def main():
     late = dict(LEAK, urgent_by=110 * HOUR)
     ok(totals([alarm(120), summary()], quiet, late)["in_time"] == 0, "after half of the time: late")
     ok(totals([alarm(109), summary()], quiet, late)["in_time"] == 1, "before half of the time: not")
-    real = {"leak": True, "metrics": ["fds"], "pids": [7]}
+    real = {"leak": True, "metrics": ["fds"], "causes": ["work"], "pids": [7]}
     ok(evaluate.judge_real("x", real, [alarm(1, metric="fds"), summary()]) is None,
        "a recorded leak that is named is right")
     ok(evaluate.judge_real("x", real, [alarm(1, metric="fds", pid=9), summary()]),
        "accusing its neighbour is wrong")
     ok(evaluate.judge_real("x", real, [alarm(1), summary()]), "so is the wrong metric")
+    ok(evaluate.judge_real("x", real, [alarm(1, metric="fds"), summary(cause="threads")]),
+       "and the wrong cause")
     ok(evaluate.judge_real("x", {"leak": False}, [alarm(1), summary()]), "and any alarm on a fine one")
     print("1..%d" % count)
     return 1 if failed else 0
