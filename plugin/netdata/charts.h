@@ -9,7 +9,7 @@
 #include "emit/emit.h"
 #include "wire.h"
 
-#define PL_CHART_DIMENSIONS_MAX 14
+#define PL_CHART_DIMENSIONS_MAX (PL_REGION_COUNT + 2) /* a terminator, and one more: swap */
 
 /* What the plugin knows of itself: the engine's account and its own. */
 struct pl_plugin_self {
@@ -22,6 +22,7 @@ struct pl_plugin_self {
 enum pl_chart_source {
 	PL_FROM_METRIC,   /* index: enum pl_metric */
 	PL_FROM_FINDING,  /* index: enum pl_finding */
+	PL_FROM_REGION,   /* index: enum pl_region, or PL_REGION_COUNT for what is swapped out */
 	PL_FROM_RUNG,     /* index: enum pl_verdict; 1 on the rung that holds, else 0 */
 	PL_FROM_COUNT,    /* processes */
 	PL_FROM_LEAK_S,   /* seconds to the limit, once the growth is found to be a leak */
@@ -29,6 +30,12 @@ enum pl_chart_source {
 	PL_FROM_SELF_U64, /* index: offset in struct pl_plugin_self */
 	PL_FROM_SELF_U32,
 	PL_FROM_SELF_DOUBLE, /* in thousandths */
+};
+
+enum pl_chart_kind {
+	PL_CHART_GAUGES,
+	PL_CHART_COUNTERS,   /* Netdata draws their rates */
+	PL_CHART_OF_VERDICT, /* gauges, with labels that say what leaks where */
 };
 
 struct pl_chart_dimension {
@@ -44,9 +51,8 @@ struct pl_chart {
 	const char *title;
 	const char *units;
 	enum pl_chart_type type;
-	size_t collect;  /* offset of its switch in struct pl_collect, or PL_CHART_ALWAYS */
-	bool of_verdict; /* carries the labels that say what leaks where */
-	bool incremental;
+	size_t collect; /* offset of its switch in struct pl_collect, or PL_CHART_ALWAYS */
+	enum pl_chart_kind kind;
 	uint32_t divisor;
 	struct pl_chart_dimension dimensions[PL_CHART_DIMENSIONS_MAX]; /* the last one has no id */
 };

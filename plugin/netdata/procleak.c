@@ -40,6 +40,7 @@ struct host {
 	struct pl_subjects subjects;
 	struct pl_requests requests;
 	struct pl_engine *engine;
+	struct pl_procfs fs; /* for labels; the engine has its own */
 	struct pl_complaint dropped_complaint;
 	unsigned config_faults;
 	unsigned missing_capabilities;
@@ -230,16 +231,21 @@ static int run(struct host *host)
 	if (!config)
 		return refuse(host);
 	host->missing_capabilities = pl_rights_use(host->log);
-	error = pl_engine_new(&host->engine, config, &emit, host->log);
+	error = pl_procfs_open(&host->fs, config->proc_root, config->cgroup_root);
+	if (error < 0)
+		pl_config_free(config);
+	else
+		error = pl_engine_new(&host->engine, config, &emit, host->log);
 	if (error < 0) {
 		pl_log_write(host->log, PL_LOG_ERROR, "cannot start: %s", strerror(-error));
 		return refuse(host);
 	}
-	pl_subjects_init(&host->subjects, &host->wire, host->setup.update_every_s);
+	pl_subjects_init(&host->subjects, &host->wire, &host->fs, host->setup.update_every_s);
 	pl_wire_function(&host->wire, PL_FUNCTION_NAME, PL_FUNCTION_TIMEOUT_S, PL_FUNCTION_HELP,
 	                 PL_FUNCTION_TAGS);
 	loop(host);
 	pl_engine_free(host->engine);
+	pl_procfs_close(&host->fs);
 	pl_subjects_free(&host->subjects);
 	pl_wire_free(&host->wire);
 	return EXIT_SUCCESS;

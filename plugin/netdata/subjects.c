@@ -10,9 +10,10 @@
 
 _Static_assert(PL_NAME_SIZE + 32 + 16 < PL_WIRE_ID_SIZE, "ids of charts would be cut");
 
-void pl_subjects_init(struct pl_subjects *subjects, struct pl_wire *wire, int update_every_s)
+void pl_subjects_init(struct pl_subjects *subjects, struct pl_wire *wire,
+                      const struct pl_procfs *fs, int update_every_s)
 {
-	*subjects = (struct pl_subjects){ .wire = wire, .update_every_s = update_every_s };
+	*subjects = (struct pl_subjects){ .wire = wire, .fs = fs, .update_every_s = update_every_s };
 }
 
 void pl_subjects_free(struct pl_subjects *subjects)
@@ -131,12 +132,16 @@ static struct pl_subject_entry *obtain(struct pl_subjects *subjects,
 	return entry;
 }
 
-static void label_pid(struct pl_wire *wire, int32_t pid)
+static void label_process(struct pl_wire *wire, int32_t pid, const struct pl_identity *identity)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	pl_wire_label(wire, "pid", text);
+	if (identity->exe[0])
+		pl_wire_label(wire, "exe", identity->exe);
+	if (identity->unit[0])
+		pl_wire_label(wire, "unit", identity->unit);
 }
 
 static void print_labels(struct pl_wire *wire, const struct pl_subject_entry *entry,
@@ -153,11 +158,11 @@ static void print_labels(struct pl_wire *wire, const struct pl_subject_entry *en
 	pl_wire_label(wire, "scope", scopes[entry->kind]);
 	if (entry->kind == PL_SUBJECT_PROCESS) {
 		pl_wire_label(wire, "process", entry->comm);
-		label_pid(wire, entry->pid);
-	} else if (chart->of_verdict && story->known && story->pid > 0) {
-		label_pid(wire, story->pid);
+		label_process(wire, entry->pid, &entry->identity);
+	} else if (chart->kind == PL_CHART_OF_VERDICT && story->known && story->pid > 0) {
+		label_process(wire, story->pid, &story->identity);
 	}
-	if (chart->of_verdict) {
+	if (chart->kind == PL_CHART_OF_VERDICT) {
 		pl_wire_label(wire, "cause", story->known ? pl_cause_name(story->cause) : NONE);
 		pl_wire_label(wire, "place", story->known && story->where[0] ? story->where : NONE);
 		pl_wire_label(wire, "grows", story->known && story->metric[0] ? story->metric : NONE);
@@ -208,7 +213,7 @@ static void print_dimensions(struct pl_wire *wire, const struct pl_chart *chart)
 		const struct pl_wire_dimension line = {
 			.id = d->id,
 			.name = d->name,
-			.incremental = chart->incremental,
+			.incremental = chart->kind == PL_CHART_COUNTERS,
 			.multiplier = 1,
 			.divisor = chart->divisor,
 		};
@@ -268,6 +273,15 @@ static void show(struct pl_subjects *subjects, struct pl_subject_entry *entry, s
 	feed(subjects->wire, id, chart, reading, NULL);
 }
 
+static void identify(const struct pl_subjects *subjects, const struct pl_subject *subject,
+                     struct pl_identity *out)
+{
+	if (subjects->fs && subject->pid > 0)
+		pl_identity_read(subjects->fs, subject->pid, subject->start_ticks, out);
+	else
+		*out = (struct pl_identity){ { 0 }, { 0 } };
+}
+
 void pl_subjects_reading(struct pl_subjects *subjects, const struct pl_reading *reading)
 {
 	struct pl_subject_entry *entry = obtain(subjects, &reading->subject);
@@ -281,8 +295,11 @@ void pl_subjects_reading(struct pl_subjects *subjects, const struct pl_reading *
 	entry->process_count = reading->process_count;
 	entry->values = reading->values;
 	entry->findings = reading->findings;
-	if (strncmp(entry->comm, comm, sizeof(entry->comm) - 1) != 0) {
+	if (entry->start_ticks != reading->subject.start_ticks ||
+	    strncmp(entry->comm, comm, sizeof(entry->comm) - 1) != 0) {
 		copy_word(entry->comm, sizeof(entry->comm), comm);
+		entry->start_ticks = reading->subject.start_ticks;
+		identify(subjects, &reading->subject, &entry->identity);
 		entry->relabel = true;
 	}
 	for (size_t row = 0; row < pl_chart_count; row++)
@@ -320,6 +337,8 @@ void pl_subjects_report(struct pl_subjects *subjects, const struct pl_report *re
 	story = &entry->story;
 	/* below growing there is no cause: the labels of an old leak would lie */
 	story->known = report->verdict >= PL_VERDICT_GROWING;
+	if (story->pid != report->subject.pid || !story->identity.exe[0])
+		identify(subjects, &report->subject, &story->identity);
 	story->pid = report->subject.pid;
 	story->verdict = report->verdict;
 	story->cause = report->cause;

@@ -9,6 +9,7 @@
 
 #include "charts.h"
 #include "config/config.h"
+#include "identity.h"
 #include "wire.h"
 
 #define PL_SUBJECT_MAX 1000 /* subjects with charts; a cap on what multiplies */
@@ -18,6 +19,7 @@
 struct pl_subject_story {
 	bool known;
 	int32_t pid; /* to blame; 0 when the report names none */
+	struct pl_identity identity;
 	enum pl_verdict verdict;
 	enum pl_cause cause;
 	char reason[PL_SUBJECT_WORD_SIZE];
@@ -33,10 +35,12 @@ struct pl_subject_entry {
 	char match[PL_NAME_SIZE];
 	char comm[PL_SUBJECT_WORD_SIZE]; /* of a process; "" when unknown */
 	int32_t pid;
-	char id[PL_NAME_SIZE + 32]; /* its charts' ids begin with this and a '_' */
-	double seen_s;              /* monotonic: its last reading */
-	uint64_t defined;           /* bit i: pl_charts[i] is there */
-	bool relabel;               /* its labels are no longer those that were printed */
+	uint64_t start_ticks;        /* a process that got the pid of another one is another */
+	struct pl_identity identity; /* of a process */
+	char id[PL_NAME_SIZE + 32];  /* its charts' ids begin with this and a '_' */
+	double seen_s;               /* monotonic: its last reading */
+	uint64_t defined;            /* bit i: pl_charts[i] is there */
+	bool relabel;                /* its labels are no longer those that were printed */
 	uint32_t process_count;
 	struct pl_values values;
 	struct pl_findings findings;
@@ -45,6 +49,7 @@ struct pl_subject_entry {
 
 struct pl_subjects {
 	struct pl_wire *wire;
+	const struct pl_procfs *fs; /* to identify processes; NULL: they are not */
 	int update_every_s;
 	struct pl_subject_entry *entries;
 	size_t count; /* in use, or free places between them */
@@ -54,7 +59,8 @@ struct pl_subjects {
 	uint32_t dropped_count; /* in this tick: no room for them */
 };
 
-void pl_subjects_init(struct pl_subjects *subjects, struct pl_wire *wire, int update_every_s);
+void pl_subjects_init(struct pl_subjects *subjects, struct pl_wire *wire,
+                      const struct pl_procfs *fs, int update_every_s);
 void pl_subjects_free(struct pl_subjects *subjects);
 
 /* To be called around the readings of a tick. */

@@ -68,6 +68,8 @@ ok(wait_for(lambda: per_process + "_pss" in daemon.charts()), "a process has cha
 labels = daemon.charts(per_process)[per_process + "_memory"]["chart_labels"]
 ok(labels.get("pid") == str(tight.pid) and labels.get("process") == TIGHT[:15],
    "whose labels name it", labels)
+ok(labels.get("exe") == os.path.join(private.PROGRAMS, "assorted"),
+   "and its program", labels)
 is_near(daemon.last(per_process + "_memory", "anon"), status_bytes([tight.pid], "RssAnon") / 1048576,
         1, "anonymous memory is that of status")
 is_near(daemon.last(per_process + "_pss", "pss"), rollup_bytes([tight.pid], "Pss") / 1048576, 1,
@@ -99,6 +101,10 @@ ok(any("broken" in line and "a(b" in line for line in daemon.log().splitlines())
 ok(wait_for(lambda: any(line[0] == "procleak_leaking" and LEAKY in line[1] and line[2] == "WARNING"
                         and LEAKY in line[4] for line in daemon.notified())),
    "the notifier is told of the leak", daemon.notified())
+
+# a walk of all its mappings is dear, and may be some time ago
+ok(wait_for(lambda: daemon.last(LEAKY + "_regions", "anon", 300)), "its regions say where it grows",
+   sorted(daemon.charts(LEAKY)))
 
 # a restart
 plugin = daemon.plugin_pids()

@@ -76,7 +76,7 @@ static size_t split(const struct grammar *g, char *line, char *words[WORDS_MAX])
  */
 
 #define CHARTS_MAX 8192
-#define MODEL_DIMENSIONS_MAX 16
+#define MODEL_DIMENSIONS_MAX 32
 
 struct model_chart {
 	char id[ID_MAX_137 + 1];
@@ -625,7 +625,7 @@ struct world {
 static void world_init(struct world *w)
 {
 	*w = (struct world){ 0 };
-	pl_subjects_init(&w->subjects, &w->wire, 1);
+	pl_subjects_init(&w->subjects, &w->wire, NULL, 1);
 	model_init(&w->model, &grammars[0]);
 }
 
@@ -652,11 +652,18 @@ static bool said(const struct world *w, const char *text)
 
 static void test_life(void)
 {
+	struct pl_region_bytes regions = { .seen = 1u << PL_REGION_HEAP | 1u << PL_REGION_STACK };
 	struct pl_reading reading = make_reading("web", 1);
 	struct world w;
 
+	regions.bytes[PL_REGION_HEAP] = 7 << 20;
+	reading.regions = &regions;
 	world_init(&w);
 	tick(&w, 1, &reading, 1);
+
+	ok(said(&w, "BEGIN 'procleak.web_regions'\nSET 'heap' = 7340032\nSET 'arena' =\n"),
+	   "a region is what it holds, or a gap while it never held anything");
+	ok(said(&w, "SET 'stack' = 0\n"), "and 0 when it holds nothing any more");
 	ok(said(&w, "SET 'leaking' = 1") && said(&w, "SET 'steady' = 0"), "one rung is 1");
 	ok(said(&w, "SET 'growth' = -1234568\n"), "a rate is rounded, and may be negative");
 	ok(said(&w, "SET 'anon' = 104857600\nSET 'file' = 10485760\nSET 'shmem' =\nSET 'swap' =\n"),
