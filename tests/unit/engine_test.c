@@ -373,6 +373,31 @@ static void test_pid_file(void)
 	pl_engine_free(engine);
 }
 
+/* 4096 groups push the memory past what is read of status at first. */
+static void test_many_groups(void)
+{
+	static const char *const settings[][3] = { { "g", "Command", "member" }, { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	char path[512];
+	FILE *out;
+
+	put_process(&(struct fake){ .pid = 60, .ppid = 1, .comm = "member", .start_ticks = 10 });
+	snprintf(path, sizeof(path), "%s/60/status", root);
+	out = fopen(path, "w");
+	fputs("Name:\tmember\nUid:\t0\t0\t0\t0\nGroups:\t", out);
+	for (int i = 0; i < 4096; i++)
+		fprintf(out, "%d ", 1000000000 + i);
+	fputs("\nVmSize:\t 10 kB\nVmRSS:\t 8 kB\nRssAnon:\t 4 kB\nThreads:\t1\n", out);
+	fclose(out);
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "g", 0), PL_M_ANON), 4096,
+	       "a user in thousands of groups is read all the same");
+	pl_engine_free(engine);
+	remove_process(60);
+}
+
 /* A read that hangs costs nobody else, and does not keep the engine from ending. */
 static void test_stuck(void)
 {
@@ -421,6 +446,7 @@ int main(void)
 	test_per_process();
 	test_children();
 	test_pid_file();
+	test_many_groups();
 	test_stuck();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);
 	return system(command) != 0 || tap_done();

@@ -7,7 +7,8 @@
 
 #define STAT_SIZE 4096
 #define PROC_STAT_SIZE (1u << 20)
-#define STATUS_SIZE 16384 /* the line Groups may be long */
+#define STATUS_SIZE 16384 /* enough for most: the line Groups may be longer */
+#define LONG_STATUS_SIZE (1u << 20)
 
 int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
 {
@@ -19,6 +20,21 @@ int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
 	return pl_parse_stat(buf, (size_t)len, out);
 }
 
+/* A user may be in 65536 groups, all of which stand before the memory. */
+static int read_long_status(const struct pl_procfs *fs, int32_t pid, struct pl_status *out)
+{
+	char *text = malloc(LONG_STATUS_SIZE);
+	ssize_t len;
+	int err;
+
+	if (!text)
+		return -ENOMEM;
+	len = pl_procfs_read_whole(fs, pid, "status", text, LONG_STATUS_SIZE);
+	err = len < 0 ? (int)len : pl_parse_status(text, (size_t)len, out);
+	free(text);
+	return err;
+}
+
 static int read_status(const struct pl_procfs *fs, int32_t pid, struct pl_status *out)
 {
 	char buf[STATUS_SIZE];
@@ -26,6 +42,8 @@ static int read_status(const struct pl_procfs *fs, int32_t pid, struct pl_status
 
 	if (len < 0)
 		return (int)len;
+	if ((size_t)len == sizeof(buf))
+		return read_long_status(fs, pid, out);
 	return pl_parse_status(buf, (size_t)len, out);
 }
 
