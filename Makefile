@@ -114,6 +114,23 @@ $(COUNT_ALLOCATIONS): tests/host/preload/count_allocations.c
 
 host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS)
 
+# What `make bench` measures: tests/bench/README.md
+BENCH_SRC := $(sort $(wildcard tests/bench/programs/*.c))
+BENCH_BIN := $(BENCH_SRC:tests/bench/programs/%.c=$(BUILD)/tests/bench/%)
+
+$(BUILD)/tests/bench/%: tests/bench/programs/%.c
+	$(if $(Q),@echo "  PROGRAM $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< -pthread -lm
+
+bench-programs: $(BENCH_BIN)
+
+bench: ## what it costs beside its peers, into BENCHMARKS.md (root; ARGS="--long" for all of it)
+	@packaging/deps.sh build run bench
+	@$(MAKE) --no-print-directory all bench-programs
+	@status=0; /usr/bin/python3 tests/bench/bench.py $(ARGS) || status=$$?; $(GIVE_BACK); \
+		exit $$status
+
 # Programs that leak each at one place, and what reads where.
 REGION_PROGRAMS := $(addprefix $(BUILD)/tests/regions/,leak measure libpool.so)
 
@@ -191,7 +208,7 @@ LINT_SRC := $(sort $(wildcard plugin/*/*.c plugin/core/*/*.c tests/*/*.c tests/*
 LINT_HDR := $(sort $(wildcard plugin/*/*.h plugin/core/*/*.h tests/*/*.h))
 LINT_FLAGS := -std=gnu17 -D_GNU_SOURCE -Iplugin/core -Itests/unit $(COLLECTD_FLAGS)
 TIDY_STAMPS := $(LINT_SRC:%.c=$(BUILD)/lint/tidy/%.ok)
-LINT_EVERYTHING := all unit-tests test-programs host-programs scenario-tools
+LINT_EVERYTHING := all unit-tests test-programs host-programs scenario-tools bench-programs
 
 # The .d file names the headers, so that a change in one is looked at where it counts.
 $(BUILD)/lint/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy

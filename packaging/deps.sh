@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what procleak is built, run, tested and checked with, and only what is missing.
 #
-#   deps.sh [build] [run] [netdata] [test] [lint] [picture]     groups; all of them when none is given
+#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [bench]     groups; without any: the
+#                                           first five
 #
 # Needs root only when something is missing. On a distribution without dpkg it prints the list and
 # goes on: the build then says what it lacks. No service is started or enabled by this.
@@ -17,6 +18,7 @@ declare -A packages=(
 	[picture]="netdata-web? chromium?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx"
+	[bench]="netdata-core|netdata-core-no-sse? prometheus-process-exporter? procps smem? util-linux"
 	[lint]="clang clang-format clang-tidy cppcheck libclang-rt-14-dev|libclang-rt-dev"
 )
 lock_wait_s=300
