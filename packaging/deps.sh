@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs what procleak is built, run, tested and checked with, and only what is missing.
 #
-#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [bench]     groups; without any: the
-#                                           first five
+#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [bench]     groups; all but
+#   bench when none is given
 #
 # Needs root only when something is missing. On a distribution without dpkg it prints the list and
 # goes on: the build then says what it lacks. No service is started or enabled by this.

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@ struct totals {
 	unsigned seen_count;
 	unsigned long deep_reads;
 	unsigned long failed;
+	unsigned long tick_cpu_us;
+	unsigned long deep_cpu_us;
 };
 
 static void on_reading(void *ctx, const struct pl_reading *reading)
@@ -43,6 +46,8 @@ static void on_self(void *ctx, const struct pl_self *self)
 	totals->seen_count = self->seen_count;
 	totals->deep_reads = self->deep_reads_total;
 	totals->failed = self->failed_total;
+	totals->tick_cpu_us = self->tick_cpu_us_total;
+	totals->deep_cpu_us = self->deep_cpu_us_total;
 }
 
 static void on_log(void *ctx, enum pl_severity severity, const char *message)
@@ -96,6 +101,16 @@ static void run(struct pl_engine *engine, long ticks, long pause_ms, bool marked
 	}
 }
 
+/* CPU time of this thread so far, as the kernel splits it. */
+static void thread_us(unsigned long *user_us, unsigned long *system_us)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	*user_us = (unsigned long)(usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec);
+	*system_us = (unsigned long)(usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec);
+}
+
 /* How often memory was allocated so far, or 0 when nobody counts. */
 static unsigned long allocations(void)
 {
@@ -113,6 +128,9 @@ int main(int argc, char **argv)
 	struct pl_engine *engine;
 	unsigned long before;
 	unsigned long after;
+	unsigned long user_us[2];
+	unsigned long system_us[2];
+	struct totals first;
 
 	if (argc != 5) {
 		fprintf(stderr, "usage: %s CONFIG WARM_TICKS TICKS PAUSE_MS\n", argv[0]);
@@ -123,15 +141,21 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	run(engine, atol(argv[2]), atol(argv[4]), false);
-	memset(&totals, 0, sizeof(totals));
+	first = totals;
+	totals.readings = totals.with_rollup = 0;
+	thread_us(&user_us[0], &system_us[0]);
 	before = allocations();
 	run(engine, atol(argv[3]), atol(argv[4]), true);
 	after = allocations();
+	thread_us(&user_us[1], &system_us[1]);
 	pl_engine_free(engine);
 	printf("readings=%lu with_rollup=%lu matched=%u seen=%u deep_reads=%lu failed=%lu "
-	       "counting=%d allocations=%lu\n",
+	       "counting=%d allocations=%lu tick_cpu_us=%lu deep_cpu_us=%lu user_us=%lu "
+	       "system_us=%lu\n",
 	       totals.readings, totals.with_rollup, totals.matched_count, totals.seen_count,
 	       totals.deep_reads, totals.failed, dlsym(RTLD_DEFAULT, "count_allocations") != NULL,
-	       after - before);
+	       after - before, totals.tick_cpu_us - first.tick_cpu_us,
+	       totals.deep_cpu_us - first.deep_cpu_us, user_us[1] - user_us[0],
+	       system_us[1] - system_us[0]);
 	return 0;
 }

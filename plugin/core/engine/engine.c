@@ -84,6 +84,7 @@ static int start(struct pl_engine *engine)
 		return err;
 	pl_budget_init(&engine->budget, config->deep_read_budget_percent, config->max_lock_ms_per_min,
 	               now.mono_s);
+	engine->routine = engine->budget;
 	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
 	if (!engine->worker)
 		return -ENOMEM;

@@ -29,7 +29,9 @@ struct pl_process {
 	char comm[PL_COMM_SIZE];
 	struct pl_pulse_mark mark; /* of the last pulse */
 	bool marked;               /* there was one */
-	uint8_t quiet_count;       /* pulses in a row that found nothing changed and left it at that */
+	uint8_t partial_count;     /* pulses in a row that left status unread */
+	uint8_t quiet_count;       /* pulses in a row that found nothing changed */
+	uint8_t steady_count;      /* pulses in a row that found the memory unchanged */
 	double busy_s;             /* when something last changed */
 	uint64_t start_code;
 	double first_s;     /* monotonic, when it was first seen */
@@ -42,13 +44,16 @@ struct pl_process {
 
 	/* dear reads */
 	bool deep_pending;
+	bool deep_routine; /* the one that is pending was paid by the routine part of the budget */
 	bool deep_known;
 	bool too_dear;   /* a single rollup would hold its lock for longer than a minute allows */
+	bool fds_left;   /* it has too many descriptors to look at each */
 	double deep_s;   /* when the last one came in */
 	double limits_s; /* when the limits were last read; below 0: never */
 	double next_rollup_s;
 	double predicted_us;
-	double cost_us; /* of the last one; 0: none yet */
+	double cost_us;      /* of the last one, but for its descriptors; 0: none yet */
+	double rollup_bytes; /* resident size at the last one */
 	double lock_us;
 	double quarantine_until_s;
 	uint32_t stuck_count;
@@ -105,6 +110,7 @@ struct pl_engine {
 	struct pl_roster roster;
 	struct pl_worker *worker;
 	struct pl_budget budget;
+	struct pl_budget routine;      /* the part of it for processes that nothing speaks against */
 	struct pl_process **processes; /* grown as needed, entries reused */
 	size_t process_count;          /* entries, used or not */
 	size_t process_capacity;
@@ -118,6 +124,7 @@ struct pl_engine {
 	size_t deep_cursor;
 	bool regions_busy; /* one reading at a time is under way */
 	double regions_predicted_us;
+	bool regions_routine;
 	size_t regions_cursor;
 	bool look_at_all; /* a parent was matched whose children count too */
 	struct pl_self self;
@@ -132,6 +139,7 @@ struct pl_engine {
 	struct pl_complaint save_complaint;
 	struct pl_complaint denied_complaint;
 	struct pl_complaint stuck_complaint;
+	struct pl_complaint fds_complaint;
 	struct pl_complaint scan_complaint;
 	struct pl_complaint memberships_complaint;
 };
@@ -165,6 +173,11 @@ struct pl_process *pl_engine_process_of(struct pl_engine *engine, const struct p
 void pl_engine_complain_of_denied(struct pl_engine *engine, const struct pl_process *process);
 void pl_engine_count_error(struct pl_engine *engine, int err);
 double pl_engine_rollup_us(const struct pl_process *process);
+/* Takes what a read will cost from the budget; of its routine part too for a `routine` one. */
+bool pl_engine_afford(struct pl_engine *engine, double cost_us, bool routine);
+/* Corrects that by what it did cost: 0 when it was not made. */
+void pl_engine_settle(struct pl_engine *engine, double predicted_us, double actual_us,
+                      bool routine);
 
 /* places.c: regions. */
 /* Forgets what was read: another process, or another program in it. */

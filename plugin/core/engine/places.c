@@ -64,6 +64,8 @@ static bool post(struct pl_engine *engine, size_t index)
 	const double cost_us = predict_us(process);
 	const double spacing_s = pl_budget_spacing_s(&engine->budget, cost_us);
 	const bool grows = process->verdict >= PL_VERDICT_GROWING;
+	/* the first reading is what all later ones are compared with */
+	const bool routine = !grows && process->ledger && process->ledger->reading_count > 0;
 	double every_s = (grows ? GROWING_EVERY_S : STEADY_EVERY_S) / engine->config->time_scale;
 	struct pl_job job = { .kind = PL_JOB_REGIONS,
 		                  .ident = process->ident,
@@ -75,17 +77,18 @@ static bool post(struct pl_engine *engine, size_t index)
 	process->regions_verdict = process->verdict;
 	if (spacing_s < 0)
 		return true; /* too dear for MaxLockTime */
-	if (!pl_budget_take(&engine->budget, cost_us)) {
+	if (!pl_engine_afford(engine, cost_us, routine)) {
 		process->regions_due_s = engine->now.mono_s;
 		return false;
 	}
 	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &job.thread_count);
 	if (!pl_worker_post(engine->worker, &job)) {
-		pl_budget_settle(&engine->budget, cost_us, 0);
+		pl_engine_settle(engine, cost_us, 0, routine);
 		process->regions_due_s = engine->now.mono_s;
 		return false;
 	}
 	engine->regions_predicted_us = cost_us;
+	engine->regions_routine = routine;
 	engine->regions_busy = true;
 	process->regions_pending = true;
 	return true;
@@ -136,7 +139,8 @@ void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job)
 	engine->self.deep_reads_total++;
 	if (hold_ms > engine->self.longest_hold_ms)
 		engine->self.longest_hold_ms = hold_ms;
-	pl_budget_settle(&engine->budget, engine->regions_predicted_us, (double)job->deep.cpu_us);
+	pl_engine_settle(engine, engine->regions_predicted_us, (double)job->deep.cpu_us,
+	                 engine->regions_routine);
 	if (!process)
 		return;
 	process->regions_pending = false;

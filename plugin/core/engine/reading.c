@@ -4,16 +4,43 @@
 #include "engine/internal.h"
 
 #define LIMITS_EVERY_S 60.0
-#define DEEP_STALE_S 600.0 /* dear values older than this are absent again */
-#define DEEP_IDLE_S 240.0  /* a process in which nothing happens is read so often all the same */
-#define QUIET_MAX 5        /* pulses in a row that may leave status unread */
-#define QUARANTINE_S 60.0  /* after the first hanging read; doubles up to an hour */
+#define DEEP_STALE_S 2000.0 /* dear values older than this are absent again */
+#define DEEP_IDLE_S 900.0   /* a process in which nothing happens is read so often all the same */
+#define PARTIAL_MAX 8       /* pulses in a row that may leave status unread */
+#define QUARANTINE_S 60.0   /* after the first hanging read; doubles up to an hour */
 #define QUARANTINE_MAX_S 3600.0
+
+/*
+ * A process in which nothing happened for REST_AFTER pulses rests: every second pulse is left out,
+ * then three of four, up to REST_TICKS_MAX, but never for longer than REST_MAX_S (scaled). In a
+ * crowd that is published as a sum alone, those that work but whose memory stays the same take
+ * turns. That a process is still there, the directory tells in every tick.
+ */
+#define REST_AFTER 5
+#define REST_STEPS 3
+#define REST_TICKS_MAX (2u << REST_STEPS)
+#define REST_MAX_S 80.0
+#define CROWD_COUNT 64        /* members from which on two take turns */
+#define LARGE_CROWD_COUNT 512 /* and four */
+#define CROWD_MAX_S 20.0
+
+/*
+ * Dear reads of processes that nothing speaks against get a small part of the budget: percent of
+ * one CPU, or what it takes to read each of them once in ROUTINE_ROUND_S. The rest is for
+ * newcomers, for what grows, and for what moved by MOVED_SHARE and MOVED_BYTES since it was last
+ * read.
+ */
+#define ROUTINE_PERCENT 0.02
+#define ROUTINE_ROUND_S 900.0
+#define MOVED_SHARE 0.125
+#define MOVED_BYTES (4.0 * 1024 * 1024)
+#define MOVED_EVERY_S 30.0
 
 /* Costs measured on Linux 6.18; each process' own measured cost replaces them. */
 #define ROLLUP_US 20.0
 #define ROLLUP_US_PER_MIB 2.0
 #define FD_US 2.4
+#define FDS_US_MAX 100000.0 /* descriptors that take longer to list are left alone */
 #define REST_US 60.0
 
 static bool has_exec_changed(const struct pl_process *process, const struct pl_stat *stat)
@@ -91,27 +118,48 @@ static void begin_anew(struct pl_engine *engine, struct pl_process *process)
 	process->first_s = engine->now.mono_s;
 }
 
-static void keep_mark(struct pl_engine *engine, struct pl_process *process,
-                      const struct pl_pulse_mark *mark)
+static void count_up(uint8_t *count, bool again)
 {
-	if (!process->marked || !pl_pulse_is_quiet(&process->mark, mark))
+	if (!again)
+		*count = 0;
+	else if (*count < UINT8_MAX)
+		(*count)++;
+}
+
+/* A whole pulse that found nothing new does not disturb a process' rest. */
+static void count_pulse(struct pl_engine *engine, struct pl_process *process, int result,
+                        const struct pl_pulse_mark *mark)
+{
+	const bool quiet = process->marked && pl_pulse_is_quiet(&process->mark, mark);
+
+	count_up(&process->partial_count, result != PL_PULSE_WHOLE);
+	count_up(&process->quiet_count, quiet);
+	count_up(&process->steady_count, process->marked && pl_pulse_is_steady(&process->mark, mark));
+	if (!quiet)
 		process->busy_s = engine->now.mono_s;
-	process->mark = *mark;
-	process->marked = true;
+}
+
+/* What nothing but stat tells went on; the rest of the last pulse still holds. */
+static void add_counters(struct pl_engine *engine, struct pl_process *process,
+                         const struct pl_sample *pulse)
+{
+	count_in_groups(engine, process, &pulse->values);
+	pl_values_merge(&process->sample.values, &pulse->values);
+	take_time(engine, process);
 }
 
 static void pulse(struct pl_engine *engine, struct pl_process *process)
 {
-	const bool may_be_quiet =
-		process->marked && process->alive && process->counted && process->quiet_count < QUIET_MAX;
+	const bool may_be_partial = process->marked && process->alive && process->counted &&
+	                            process->partial_count < PARTIAL_MAX;
 	struct pl_sample sample = { 0 };
 	struct pl_pulse_mark mark;
-	const int err = pl_sample_pulse(&engine->fs, &engine->host, process->ident,
-	                                may_be_quiet ? &process->mark : NULL, &sample, &mark);
+	const int result = pl_sample_pulse(&engine->fs, &engine->host, process->ident,
+	                                   may_be_partial ? &process->mark : NULL, &sample, &mark);
 
-	process->alive = err >= 0;
-	if (err < 0) {
-		pl_engine_count_error(engine, err);
+	process->alive = result >= 0;
+	if (result < 0) {
+		pl_engine_count_error(engine, result);
 		return;
 	}
 	if (process->deep_known && engine->now.mono_s - process->deep_s > DEEP_STALE_S)
@@ -119,23 +167,67 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 	if (has_exec_changed(process, &mark.stat))
 		begin_anew(engine, process);
 	process->start_code = mark.stat.start_code;
-	process->quiet_count = err > 0 ? (uint8_t)(process->quiet_count + 1) : 0;
-	if (err > 0)
+	if (result == PL_PULSE_QUIET)
 		take_time(engine, process);
+	else if (result == PL_PULSE_COUNTERS)
+		add_counters(engine, process, &sample);
 	else
 		take_over(engine, process, &sample);
-	keep_mark(engine, process, &mark);
+	count_pulse(engine, process, result, &mark);
+	process->mark = mark;
+	process->marked = true;
 	if (memcmp(process->comm, mark.stat.comm, sizeof(process->comm)) != 0) {
 		memcpy(process->comm, mark.stat.comm, sizeof(process->comm));
 		pl_engine_look_again(engine, process->ident.pid);
 	}
 }
 
+/* In how many ticks a busy process with steady memory is pulsed once. */
+static uint32_t crowd_period(const struct pl_engine *engine, const struct pl_process *process)
+{
+	uint32_t period = 4;
+
+	for (uint16_t i = 0; i < process->group_count; i++) {
+		const struct pl_group *group = &engine->groups[process->groups[i]];
+
+		if (group->member_count < CROWD_COUNT || (group->match && group->match->per_process))
+			return 1;
+		if (group->member_count < LARGE_CROWD_COUNT)
+			period = 2;
+	}
+	return period;
+}
+
+/* Pids share the ticks out, so that those who rest do not all wake in the same one. */
+static bool rests(const struct pl_engine *engine, const struct pl_process *process)
+{
+	const double tick_s = engine->interval_s * engine->config->time_scale;
+	const bool quiet = process->quiet_count >= REST_AFTER;
+	const double most_s = quiet ? REST_MAX_S : CROWD_MAX_S;
+	uint32_t period;
+
+	if (process->steady_count < REST_AFTER || !process->alive)
+		return false;
+	period = quiet ? REST_TICKS_MAX : crowd_period(engine, process);
+	if (quiet && process->quiet_count - REST_AFTER < REST_STEPS)
+		period = 2u << (process->quiet_count - REST_AFTER);
+	while (period > 1 && period * tick_s > most_s)
+		period /= 2;
+	return ((engine->tick + (uint32_t)process->ident.pid) & (period - 1)) != 0;
+}
+
 void pl_engine_pulse_all(struct pl_engine *engine)
 {
-	for (size_t i = 0; i < engine->process_count; i++)
-		if (engine->processes[i]->used)
-			pulse(engine, engine->processes[i]);
+	for (size_t i = 0; i < engine->process_count; i++) {
+		struct pl_process *process = engine->processes[i];
+
+		if (!process->used)
+			continue;
+		if (rests(engine, process))
+			take_time(engine, process);
+		else
+			pulse(engine, process);
+	}
 }
 
 double pl_engine_rollup_us(const struct pl_process *process)
@@ -148,14 +240,80 @@ double pl_engine_rollup_us(const struct pl_process *process)
 	return ROLLUP_US + ROLLUP_US_PER_MIB * (double)rss_bytes / (1 << 20);
 }
 
-static double predict_us(const struct pl_process *process)
+static double fds_us(const struct pl_process *process)
 {
 	uint64_t fd_count = 0;
 
-	if (process->cost_us > 0)
-		return process->cost_us;
 	(void)pl_values_get(&process->sample.values, PL_M_FDS, &fd_count);
-	return pl_engine_rollup_us(process) + FD_US * (double)fd_count + REST_US;
+	return FD_US * (double)fd_count;
+}
+
+static double predict_us(const struct pl_process *process)
+{
+	const double listing_us = process->fds_left ? 0 : fds_us(process);
+
+	if (process->cost_us > 0)
+		return process->cost_us + listing_us;
+	return pl_engine_rollup_us(process) + listing_us + REST_US;
+}
+
+bool pl_engine_afford(struct pl_engine *engine, double cost_us, bool routine)
+{
+	if (routine && !pl_budget_take(&engine->routine, cost_us))
+		return false;
+	if (pl_budget_take(&engine->budget, cost_us))
+		return true;
+	if (routine)
+		pl_budget_settle(&engine->routine, cost_us, 0);
+	return false;
+}
+
+void pl_engine_settle(struct pl_engine *engine, double predicted_us, double actual_us, bool routine)
+{
+	pl_budget_settle(&engine->budget, predicted_us, actual_us);
+	if (routine)
+		pl_budget_settle(&engine->routine, predicted_us, actual_us);
+}
+
+/* Nothing happened since the last dear read. */
+static bool is_idle(const struct pl_engine *engine, const struct pl_process *process)
+{
+	return process->deep_known && process->busy_s < process->deep_s &&
+	       engine->now.mono_s - process->deep_s < DEEP_IDLE_S;
+}
+
+static bool has_moved(const struct pl_engine *engine, const struct pl_process *process)
+{
+	uint64_t rss_bytes = 0;
+	double moved_bytes;
+
+	if (engine->now.mono_s - process->deep_s < MOVED_EVERY_S / engine->config->time_scale ||
+	    !pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes))
+		return false;
+	moved_bytes = (double)rss_bytes - process->rollup_bytes;
+	if (moved_bytes < 0)
+		moved_bytes = -moved_bytes;
+	return moved_bytes > MOVED_BYTES && moved_bytes > MOVED_SHARE * process->rollup_bytes;
+}
+
+static bool is_routine(const struct pl_engine *engine, const struct pl_process *process)
+{
+	return process->deep_known && process->verdict < PL_VERDICT_GROWING &&
+	       !has_moved(engine, process);
+}
+
+/* Who has very many descriptors is told how many, and not of which kind. */
+static unsigned without_many_fds(struct pl_engine *engine, struct pl_process *process,
+                                 unsigned want)
+{
+	process->fds_left = fds_us(process) > FDS_US_MAX;
+	if (!(want & PL_DEEP_FDS) || !process->fds_left)
+		return want;
+	pl_log_complain(&engine->log, &engine->fds_complaint, engine->now.mono_s, PL_LOG_NOTICE,
+	                "process %d (%s) has too many descriptors to look at each: their kinds and its "
+	                "connections are not told",
+	                (int)process->ident.pid, process->comm);
+	return want & ~PL_DEEP_FDS;
 }
 
 /* Which groups of metrics any of the process' matches asks for. */
@@ -177,8 +335,7 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 	}
 	if (process->limits_s >= 0 && engine->now.mono_s - process->limits_s < LIMITS_EVERY_S)
 		want &= ~PL_DEEP_LIMITS;
-	if (process->deep_known && process->busy_s < process->deep_s &&
-	    engine->now.mono_s - process->deep_s < DEEP_IDLE_S)
+	if (is_idle(engine, process))
 		return 0;
 	if (process->too_dear || engine->now.mono_s < process->next_rollup_s)
 		want &= ~PL_DEEP_ROLLUP;
@@ -194,14 +351,15 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 	};
 
 	process->too_dear = pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process)) < 0;
-	job.want = wanted_of(engine, process);
+	job.want = without_many_fds(engine, process, wanted_of(engine, process));
 	if (job.want == 0)
 		return true;
+	process->deep_routine = is_routine(engine, process);
 	process->predicted_us = predict_us(process);
-	if (!pl_budget_take(&engine->budget, process->predicted_us))
+	if (!pl_engine_afford(engine, process->predicted_us, process->deep_routine))
 		return false;
 	if (!pl_worker_post(engine->worker, &job)) {
-		pl_budget_settle(&engine->budget, process->predicted_us, 0);
+		pl_engine_settle(engine, process->predicted_us, 0, process->deep_routine);
 		return false;
 	}
 	process->deep_pending = true;
@@ -219,23 +377,50 @@ static bool may_read_deep(const struct pl_engine *engine, const struct pl_proces
 	       engine->now.mono_s >= process->quarantine_until_s;
 }
 
-/* Newcomers first, then everyone in turn from where the budget ended last time. */
+/* What one round over all that are routine costs, spread over its time, is what they may cost. */
+static void fill_routine(struct pl_engine *engine, double round_us)
+{
+	const double most = engine->budget.percent;
+	const double scale = engine->config->time_scale;
+	double percent = ROUTINE_PERCENT * scale;
+
+	if (percent < round_us / ROUTINE_ROUND_S * 1e-4 * scale)
+		percent = round_us / ROUTINE_ROUND_S * 1e-4 * scale;
+	engine->routine.percent = percent < most ? percent : most;
+	pl_budget_fill(&engine->routine, engine->now.mono_s);
+}
+
+/* Reads what cannot wait. Returns false when the budget is spent. */
+static bool post_urgent(struct pl_engine *engine, double tick_s, double *round_us)
+{
+	*round_us = 0;
+	for (size_t i = 0; i < engine->process_count; i++) {
+		const struct pl_process *process = engine->processes[i];
+
+		if (!may_read_deep(engine, process) || is_idle(engine, process))
+			continue;
+		if (is_routine(engine, process))
+			*round_us += predict_us(process);
+		else if (!post_one(engine, (uint32_t)i, tick_s))
+			return false;
+	}
+	return true;
+}
+
+/* Newcomers and suspects first, then everyone in turn from where the budget ended last time. */
 void pl_engine_post_deep(struct pl_engine *engine)
 {
 	const size_t count = engine->process_count;
 	/* not engine->now, which may be a clock of its own */
 	const double tick_s = pl_engine_now().mono_s;
+	double round_us;
 
 	pl_budget_fill(&engine->budget, engine->now.mono_s);
-	for (size_t i = 0; i < count; i++) {
-		struct pl_process *process = engine->processes[i];
-
-		if (may_read_deep(engine, process) && !process->deep_known && process->cost_us <= 0 &&
-		    !post_one(engine, (uint32_t)i, tick_s)) {
-			engine->self.deferred_total++;
-			return;
-		}
+	if (!post_urgent(engine, tick_s, &round_us)) {
+		engine->self.deferred_total++;
+		return;
 	}
+	fill_routine(engine, round_us);
 	for (size_t i = 0; i < count; i++) {
 		const size_t at = (engine->deep_cursor + i) % count;
 
@@ -285,6 +470,7 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_process *process = pl_engine_process_of(engine, job);
 	const double hold_ms = (double)job->deep.lock_us / 1000;
+	uint64_t rss_bytes;
 
 	engine->self.deep_reads_total++;
 	engine->self.failed_total += job->deep.failed_count;
@@ -292,10 +478,11 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 		engine->self.longest_hold_ms = hold_ms;
 	if (!process)
 		return;
-	pl_budget_settle(&engine->budget, process->predicted_us, (double)job->deep.cpu_us);
+	pl_engine_settle(engine, process->predicted_us, (double)job->deep.cpu_us,
+	                 process->deep_routine);
 	process->deep_pending = false;
 	process->stuck_count = 0;
-	process->cost_us = (double)job->deep.cpu_us;
+	process->cost_us = (double)(job->deep.cpu_us - job->deep.fds_us) + 1;
 	if (job->want & PL_DEEP_ROLLUP)
 		process->lock_us = (double)job->deep.lock_us;
 	if (job->error < 0) {
@@ -308,6 +495,9 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 	merge_deep(engine, process, &job->deep.values);
 	process->deep_known = true;
 	process->deep_s = engine->now.mono_s;
+	process->rollup_bytes = 0;
+	if (pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes))
+		process->rollup_bytes = (double)rss_bytes;
 }
 
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)

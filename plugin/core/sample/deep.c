@@ -188,8 +188,10 @@ static void read_fds(struct pl_deep_reader *reader, int32_t pid, double now_s, d
 	struct fd_count count = {
 		.reader = reader, .pid = pid, .now_s = now_s, .max_age_s = max_age_s
 	};
+	const uint64_t begin_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
 	const ssize_t total = pl_procfs_fds(reader->fs, pid, count_fd, &count);
 
+	out->fds_us = clock_us(CLOCK_THREAD_CPUTIME_ID) - begin_us;
 	if (total < 0) {
 		count_failure(out, total);
 		return;

@@ -84,16 +84,24 @@ static bool has_lost_memory(const struct pl_status *status, const struct pl_stat
 	return !status->has_memory || (rss == 0 && stat->vm_size_bytes == 0);
 }
 
+bool pl_pulse_is_steady(const struct pl_pulse_mark *last, const struct pl_pulse_mark *now)
+{
+	const struct pl_stat *a = &last->stat;
+	const struct pl_stat *b = &now->stat;
+
+	return a->rss_pages == b->rss_pages && a->vm_size_bytes == b->vm_size_bytes &&
+	       a->thread_count == b->thread_count && a->start_code == b->start_code &&
+	       last->fd_count == now->fd_count && strcmp(a->comm, b->comm) == 0;
+}
+
 bool pl_pulse_is_quiet(const struct pl_pulse_mark *last, const struct pl_pulse_mark *now)
 {
 	const struct pl_stat *a = &last->stat;
 	const struct pl_stat *b = &now->stat;
 
-	return a->user_ticks == b->user_ticks && a->system_ticks == b->system_ticks &&
-	       a->minor_faults == b->minor_faults && a->major_faults == b->major_faults &&
-	       a->rss_pages == b->rss_pages && a->vm_size_bytes == b->vm_size_bytes &&
-	       a->thread_count == b->thread_count && a->start_code == b->start_code &&
-	       last->fd_count == now->fd_count && strcmp(a->comm, b->comm) == 0;
+	return pl_pulse_is_steady(last, now) && a->user_ticks == b->user_ticks &&
+	       a->system_ticks == b->system_ticks && a->minor_faults == b->minor_faults &&
+	       a->major_faults == b->major_faults;
 }
 
 int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, struct pl_ident ident,
@@ -109,9 +117,14 @@ int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, stru
 	if (now.stat.start_ticks != ident.start_ticks || now.stat.state == 'Z' || now.stat.state == 'X')
 		return -ESRCH;
 	now.fd_count = pl_procfs_fd_count(fs, ident.pid);
-	if (last && pl_pulse_is_quiet(last, &now)) {
+	if (last && pl_pulse_is_steady(last, &now)) {
 		*mark = now;
-		return 1;
+		if (pl_pulse_is_quiet(last, &now))
+			return PL_PULSE_QUIET;
+		out->ident = ident;
+		out->values = (struct pl_values){ 0 };
+		set_from_stat(host, &now.stat, &out->values);
+		return PL_PULSE_COUNTERS;
 	}
 	err = read_status(fs, ident.pid, &status);
 	if (err < 0)
@@ -126,7 +139,7 @@ int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, stru
 	if (now.fd_count >= 0)
 		pl_values_set(&out->values, PL_M_FDS, (uint64_t)now.fd_count);
 	*mark = now;
-	return 0;
+	return PL_PULSE_WHOLE;
 }
 
 /* /proc/stat is long on a big host: btime stands after a line for each CPU and each interrupt. */

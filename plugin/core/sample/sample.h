@@ -30,21 +30,27 @@ int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
 
 /*
  * Tier 0: stat, the fd count and status, at most 7 system calls on Linux 6.2 and later, none of
- * which takes the target's mmap lock. With the `last` stat and fd count of the same process, and
- * nothing in them changed - no CPU time, fault, page, thread or descriptor - status is left alone:
- * then it returns 1, and the values of the last pulse still hold.
+ * which takes the target's mmap lock. With the `last` stat and fd count of the same process, status
+ * is left alone while its memory, threads and descriptors are what they were.
  *
- * Returns 0 and fills ident and values; *stat and *fd_count (below 0: unknown) also when it returns
- * 1. Returns -ESRCH when the process is gone, another, a zombie, or has given up its memory;
- * -EACCES or -EBADMSG when it cannot be read. The files are read one after the other: only the stat
- * of the next pulse proves that all were of this process.
+ * Returns PL_PULSE_WHOLE and fills ident and values; PL_PULSE_COUNTERS when only CPU time and
+ * faults went on: values then holds what stat tells, the rest of the last pulse still holds; or
+ * PL_PULSE_QUIET when nothing did, and *out is left alone. *mark is filled in all three cases, its
+ * fd count below 0 when unknown. Returns -ESRCH when the process is gone, another, a zombie, or has
+ * given up its memory; -EACCES or -EBADMSG when it cannot be read. The files are read one after the
+ * other: only the stat of the next pulse proves that all were of this process.
  */
+enum pl_pulse_result { PL_PULSE_WHOLE, PL_PULSE_QUIET, PL_PULSE_COUNTERS };
+
 struct pl_pulse_mark {
 	struct pl_stat stat;
 	ssize_t fd_count;
 };
 
-/* Whether nothing happened between two pulses that would have changed status. */
+/* Whether memory, threads and descriptors are the same. */
+bool pl_pulse_is_steady(const struct pl_pulse_mark *last, const struct pl_pulse_mark *now);
+
+/* Whether nothing happened between two pulses: no CPU time, fault, page, thread or descriptor. */
 bool pl_pulse_is_quiet(const struct pl_pulse_mark *last, const struct pl_pulse_mark *now);
 
 int pl_sample_pulse(const struct pl_procfs *fs, const struct pl_host *host, struct pl_ident ident,
@@ -68,6 +74,7 @@ struct pl_deep_result {
 	unsigned denied_count; /* files refused */
 	unsigned failed_count; /* files that could not be read or made no sense */
 	uint64_t cpu_us;       /* of the whole read */
+	uint64_t fds_us;       /* of that, CPU time for the descriptors and sockets */
 	uint64_t lock_us;      /* wall time of the part that may hold the mmap lock */
 };
 
