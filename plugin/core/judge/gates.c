@@ -14,7 +14,7 @@ struct rigour {
 static const struct rigour rigours[] = {
 	{ 30 * PL_HOUR_S, 0.50, 0.70 },
 	{ 80 * PL_HOUR_S, 0.30, 0.70 },
-	{ HUGE_VAL, 0.15, 0.40 },
+	{ HUGE_VAL, 0.15, 0.45 },
 };
 
 static const struct {
@@ -65,6 +65,10 @@ enum kind { KIND_RAW, KIND_UNLOADED, KIND_DAILY, KIND_COUNT };
 #define LEAST_STEPLESS 0.3 /* five equal steps less the three that are taken out */
 #define LEAST_UNEXPLAINED 0.35
 #define LEAST_GOING_ON 0.65
+
+/* From so many times better on, increments are said to be proportional to work, or to time. */
+#define WORK_FITS 2.0
+#define OTHER_AXIS 0.75
 
 struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *s)
 {
@@ -123,8 +127,7 @@ static bool gate(struct pl_evidence *e, enum pl_gate id, double value, double ne
 	e->tested |= bit;
 	e->value[id] = (float)value;
 	e->need[id] = (float)need;
-	if (value >= need)
-		e->held |= bit;
+	e->held = (uint16_t)(value >= need ? e->held | bit : e->held & ~bit);
 	return value >= need;
 }
 
@@ -154,24 +157,32 @@ static double least_increment(const double *minima)
 	return least / mean;
 }
 
-/* Rate over the stretch of equal length before the window, or infinity without such a stretch. */
+/*
+ * The fastest growth over any stretch as long as the window before it, as far back as four of them;
+ * infinity when nothing is known of the time before. A growth that comes and goes with the day must
+ * not look like news each morning.
+ */
 static double rate_before(const struct view *v)
 {
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
-	const enum pl_level level = (enum pl_level)v->e->level;
-	const size_t all =
-		pl_history_points(v->input->history, level, v->input->series, PL_HISTORY_MAX_POINTS, p);
-	const double from_s = v->e->begin_s - v->span_s;
-	size_t first = 0;
-	size_t end = 0;
+	unsigned level = v->e->level;
+	double fastest = HUGE_VAL;
 
-	while (first < all && p[first].t_s < from_s)
-		first++;
-	for (end = first; end < all && p[end].t_s < v->e->begin_s; end++)
-		;
-	if (end - first < 4 || p[first].t_s > from_s + 0.5 * v->span_s)
-		return HUGE_VAL;
-	return pl_trend_theil_sen(p + first, end - first);
+	while (level < PL_LEVEL_1D &&
+	       pl_history_block_s((enum pl_level)level) * PL_HISTORY_SLOTS < 4 * v->span_s)
+		level++;
+	const size_t n = pl_history_points(v->input->history, (enum pl_level)level, v->input->series,
+	                                   PL_HISTORY_MAX_POINTS, p);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i + 1; j < n && p[j].t_s < v->e->begin_s; j++) {
+			const double span_s = p[j].t_s - p[i].t_s;
+			if (span_s < 0.75 * v->span_s)
+				continue;
+			const double rate = (p[j].y - p[i].y) / span_s;
+			fastest = fastest < HUGE_VAL ? fmax(fastest, rate) : rate;
+		}
+	}
+	return fastest;
 }
 
 /*
@@ -187,25 +198,41 @@ static double least_ratio(const struct pl_saturation *s, double strict)
 }
 
 /*
+ * Whether growth goes on as it did since `origin_s`, against time and against work. Where one of
+ * them fits the increments clearly better, less is asked of the other; not nothing, for a growth
+ * that slows down while the load falls fits the load.
+ */
+static bool goes_on(struct view *v, double origin_s, double work_us)
+{
+	struct pl_saturation s;
+	const double strict = v->rigour.saturation;
+	const double fits = pl_judge_work_fits(v->input, (enum pl_level)v->e->level, v->window_n);
+	const double of_work = fits > 0 && fits < 1 / WORK_FITS ? OTHER_AXIS : 1;
+	const double of_time = fits > WORK_FITS ? OTHER_AXIS : 1;
+
+	if (work_us > 0 && fits > 0 && pl_judge_saturation(v->input, origin_s, work_us, &s) &&
+	    !gate(v->e, PL_GATE_SATURATION, s.ratio, of_work * least_ratio(&s, strict)))
+		return false;
+	if (!pl_judge_saturation(v->input, origin_s, 0, &s))
+		return gate(v->e, PL_GATE_SATURATION, 0, 1);
+	return gate(v->e, PL_GATE_SATURATION, s.ratio, of_time * least_ratio(&s, strict));
+}
+
+/*
  * Saturation: against the age of the process, or, where growth is news, against its beginning. A
  * growth that was there before, and faster, is what a logarithm looks like.
  */
 static bool gate_saturation(struct view *v)
 {
-	struct pl_saturation s;
-	const double born_s =
-		v->input->not_before_s > 0 ? v->input->not_before_s : -v->input->history->age_at_origin_s;
-	const double strict = v->rigour.saturation;
+	const double not_before_s = v->input->not_before_s;
 
-	if (!pl_judge_saturation(v->input, born_s, &s))
-		return gate(v->e, PL_GATE_SATURATION, 0, 1);
-	if (gate(v->e, PL_GATE_SATURATION, s.ratio, least_ratio(&s, strict)))
+	if (not_before_s > 0)
+		return goes_on(v, not_before_s, 0);
+	if (goes_on(v, -v->input->history->age_at_origin_s, v->input->work_us))
 		return true;
 	if (rate_before(v) > 0.5 * v->slope_per_s)
 		return false;
-	if (!pl_judge_saturation(v->input, v->e->begin_s, &s))
-		return false;
-	return gate(v->e, PL_GATE_SATURATION, s.ratio, least_ratio(&s, strict));
+	return goes_on(v, v->e->begin_s, 0);
 }
 
 /* The gates that cost little, in the order in which they rule out most. */

@@ -25,7 +25,8 @@ void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *evide
 
 /*
  * Growth in the later part of the time since `origin_s` over growth in the earlier part, and what
- * the ratio would be for a straight line and for a logarithm. False when it cannot be told.
+ * the ratio would be for a straight line and for a logarithm. With `work_us` above 0 against the
+ * CPU time spent since the origin, which that is, not against time. False when it cannot be told.
  */
 struct pl_saturation {
 	double ratio;
@@ -33,12 +34,18 @@ struct pl_saturation {
 	double log;
 };
 
-bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s,
+bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, double work_us,
                          struct pl_saturation *out);
 
 /* Share of `growth` in the window that load does not explain; 1 when no load is known. */
 double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level level, size_t n,
                             double growth);
+
+/*
+ * How much better increments are proportional to work than to time: above 1 work fits better, below
+ * 1 time; 0 when it cannot be told.
+ */
+double pl_judge_work_fits(const struct pl_judge_input *input, enum pl_level level, size_t n);
 
 /*
  * The newest `n` blocks of the series with what moves with the load taken out, into p and *count;

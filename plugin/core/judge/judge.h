@@ -81,6 +81,7 @@ struct pl_judge_input {
 	const struct pl_settings *settings;
 	double limit;        /* in the unit of the series; 0: none is known */
 	double used;         /* what counts against it now */
+	double work_us;      /* CPU time of the process since its start; 0: not known */
 	double not_before_s; /* track time: what was before is another story (a leak that stopped) */
 };
 

@@ -35,34 +35,74 @@ static bool growth_between(const struct pl_point *p, size_t n, double from_s, do
 	return true;
 }
 
-bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s,
+/*
+ * Growth in the later part over growth in the earlier one; p's times count from 0 at the origin.
+ * From a quarter of the way (or from `known`, the first that is) to the geometric mean, to `now`.
+ */
+static bool ratio_of(const struct pl_point *p, size_t n, double known, double now,
+                     struct pl_saturation *out)
+{
+	double early;
+	double late;
+	const double first = fmax(known, now / 4);
+	const double middle = sqrt(first * now);
+
+	if (!(first > 0 && middle > first && now > middle))
+		return false;
+	if (!growth_between(p, n, first, middle, &early) || !growth_between(p, n, middle, now, &late))
+		return false;
+	out->line = (now - middle) / (middle - first);
+	out->log = out->line * (first + middle) / (middle + now);
+	out->ratio = early > 0 ? fmin(late / early, 99) : late > 0 ? 99 : 0;
+	return true;
+}
+
+/*
+ * Replaces the times of p by the CPU time spent since the origin, counted back from `total`.
+ * Returns how many points are left: those of blocks whose CPU time is known.
+ */
+static size_t count_work(const struct pl_history *h, enum pl_level level, double total,
+                         struct pl_point *p, size_t n)
+{
+	struct pl_point cpu[PL_HISTORY_MAX_POINTS];
+	size_t k = pl_history_points(h, level, PL_SERIES_CPU, PL_HISTORY_MAX_POINTS, cpu);
+	double after = 0;
+
+	/* Finer blocks that are not part of a closed one yet. */
+	for (unsigned l = 0; l <= (unsigned)level; l++)
+		if (h->open[l].present & (1U << PL_SERIES_CPU))
+			after += (double)h->open[l].value[PL_SERIES_CPU];
+	size_t at = n;
+	for (size_t i = n; i-- > 0;) {
+		while (k > 0 && cpu[k - 1].t_s > p[i].t_s)
+			after += cpu[--k].y;
+		if (k == 0 || cpu[k - 1].t_s < p[i].t_s)
+			break;
+		p[--at] = (struct pl_point){ total - after - cpu[k - 1].y / 2, p[i].y };
+	}
+	for (size_t i = at; i < n; i++)
+		p[i - at] = p[i];
+	return n - at;
+}
+
+bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, double work_us,
                          struct pl_saturation *out)
 {
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 	size_t steps;
 	double last_step_s;
-	double early;
-	double late;
-	const double now_s = input->history->clock_s;
-	const double age_s = now_s - origin_s;
-	const double first_s = fmax(0, origin_s + age_s / 4); /* history begins at 0 */
-	const enum pl_level level = level_over(now_s - first_s);
-	const size_t n =
-		pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
+	const double age_s = input->history->clock_s - origin_s;
+	const enum pl_level level = level_over(fmin(input->history->clock_s, 0.75 * age_s));
+	size_t n = pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
 
 	(void)pl_trend_destep(p, n, 3, 0.2, 8, &steps, &last_step_s);
-	/* From a quarter of the age (or the first that is known) to the geometric mean, to now. */
-	const double a0 = first_s - origin_s;
-	const double am = sqrt(a0 * age_s);
-	if (!(a0 > 0 && am > a0 && age_s > am))
-		return false;
-	if (!growth_between(p, n, first_s, origin_s + am, &early) ||
-	    !growth_between(p, n, origin_s + am, now_s, &late))
-		return false;
-	out->line = (age_s - am) / (am - a0);
-	out->log = out->line * (a0 + am) / (am + age_s);
-	out->ratio = early > 0 ? fmin(late / early, 99) : late > 0 ? 99 : 0;
-	return true;
+	if (!(work_us > 0)) {
+		for (size_t i = 0; i < n; i++)
+			p[i].t_s -= origin_s;
+		return ratio_of(p, n, fmax(-origin_s, 0), age_s, out);
+	}
+	n = count_work(input->history, level, work_us, p, n);
+	return n > 0 && ratio_of(p, n, p[0].t_s, work_us, out);
 }
 
 /* Two series of one level side by side, where both are present. */
@@ -193,4 +233,23 @@ double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level le
 		least = fmin(least, left_after_following(&b, growth));
 	}
 	return least;
+}
+
+double pl_judge_work_fits(const struct pl_judge_input *input, enum pl_level level, size_t n)
+{
+	struct beside b;
+	double dy[PL_HISTORY_MAX_POINTS];
+	double ones[PL_HISTORY_MAX_POINTS];
+
+	if (!put_beside(input, level, n, PL_SERIES_CPU, &b))
+		return 0;
+	for (size_t i = 1; i < b.n; i++) {
+		dy[i - 1] = b.y[i] - b.y[i - 1];
+		ones[i - 1] = 1;
+	}
+	/* From the middle of one block to that of the next: half of the work of each. */
+	for (size_t i = 0; i + 1 < b.n; i++)
+		b.x[i] = (b.x[i] + b.x[i + 1]) / 2;
+	const double by_work = pl_trend_unproportional(b.x, dy, b.n - 1);
+	return by_work > 0 ? pl_trend_unproportional(ones, dy, b.n - 1) / by_work : 0;
 }

@@ -231,6 +231,8 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 		.history = &t->history,
 		.series = tracked_series[tracked],
 		.settings = settings,
+		.work_us =
+			t->counters[PL_COUNTER_CPU].known ? (double)t->counters[PL_COUNTER_CPU].value : 0,
 		.not_before_s = t->judged[tracked].quiet_from_s,
 	};
 

@@ -320,3 +320,17 @@ double pl_trend_regression(const double *a, const double *b, size_t n)
 	moments(a, b, n, &aa, &ab, &bb);
 	return aa > 0 ? ab / aa : 0;
 }
+
+double pl_trend_unproportional(const double *a, const double *b, size_t n)
+{
+	double aa = 0;
+	double ab = 0;
+	double bb = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		aa += a[i] * a[i];
+		ab += a[i] * b[i];
+		bb += b[i] * b[i];
+	}
+	return aa > 0 ? bb - ab * ab / aa : bb;
+}

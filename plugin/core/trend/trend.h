@@ -70,4 +70,7 @@ double pl_trend_correlation(const double *a, const double *b, size_t n);
 /* Slope of the regression of b on a (with intercept); 0 when a does not vary. */
 double pl_trend_regression(const double *a, const double *b, size_t n);
 
+/* Sum of squares of b that the best multiple of a leaves: a regression through the origin. */
+double pl_trend_unproportional(const double *a, const double *b, size_t n);
+
 #endif
