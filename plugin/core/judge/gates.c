@@ -392,16 +392,19 @@ static int strength(const struct pl_evidence *e)
 }
 
 /*
- * The smallest rate that a window of this length and noise would have shown: growth over the floor
- * and over the sigmas that the noise gate asks for.
+ * The smallest rate that a window of this length and noise would have shown: growth clear of the
+ * floor, and of the noise by what the gates on noise and drift ask for together (over white noise
+ * the drift of n increments with n / 6 lags comes to about a third of the growth in sigmas).
  */
 static double window_floor(const struct view *v)
 {
 	struct pl_trend_line line;
 
 	pl_trend_fit(v->p, v->n, &line);
-	const double sigmas = sensitivities[v->input->settings->sensitivity].sigmas;
-	const double growth = fmax(v->need_growth, sigmas * line.residual_sigma);
+	const enum pl_sensitivity sensitivity = v->input->settings->sensitivity;
+	const double sigmas =
+		fmax(sensitivities[sensitivity].sigmas, 3 * sensitivities[sensitivity].drift);
+	const double growth = fmax(1.2 * v->need_growth, sigmas * line.residual_sigma);
 	return fmax(growth / v->span_s, v->floor.per_s);
 }
 

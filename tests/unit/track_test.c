@@ -1,0 +1,265 @@
+/* The verdict on made-up processes, each a shape that the detector must tell. */
+#include "series.h"
+#include "tap.h"
+
+static struct outcome judge(double for_s, double step_s, fill_fn *fill)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 1);
+	return run_track(&track, &settings, 0, for_s, step_s, fill);
+}
+
+static void put(struct pl_values *v, enum pl_metric metric, double value)
+{
+	pl_values_set(v, metric, (uint64_t)value);
+}
+
+static double hiss(double t_s)
+{
+	return 0.3 * MIB * noise_at((uint64_t)t_s);
+}
+
+static void leak_slow(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 2 * MIB * t_s / HOUR + hiss(t_s));
+}
+
+static void flat(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 8 * hiss(t_s));
+}
+
+static void warm_up(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 600 * MIB * (1 - exp(-t_s / (3 * HOUR))) + hiss(t_s));
+}
+
+static void logarithm(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 60 * MIB * log(1 + t_s / 600) + hiss(t_s));
+}
+
+static void day(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 80 * MIB * sin(2 * M_PI * t_s / DAY) + hiss(t_s));
+}
+
+static void saw(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 200 * MIB * fmod(t_s, 13 * HOUR) / (13 * HOUR) + hiss(t_s));
+}
+
+static void one_step(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + (t_s > 2 * DAY ? 150 * MIB : 0) + hiss(t_s));
+}
+
+static void fixed_live(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 4 * MIB * fmin(t_s, 3 * DAY) / HOUR + hiss(t_s));
+}
+
+static void shared_leak(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + hiss(t_s));
+	put(v, PL_M_SHMEM, 50 * MIB + 3 * MIB * t_s / HOUR);
+}
+
+static void fd_leak(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + hiss(t_s));
+	put(v, PL_M_FDS, 40 + floor(20 * t_s / HOUR));
+}
+
+static void swapped_leak(double t_s, struct pl_values *v)
+{
+	const double all = 300 * MIB + 2 * MIB * t_s / HOUR + hiss(t_s);
+
+	put(v, PL_M_ANON, fmin(all, 310 * MIB));
+	put(v, PL_M_SWAP, fmax(all - 310 * MIB, 0));
+}
+
+static void swap_in(double t_s, struct pl_values *v)
+{
+	const double in = fmin(t_s / DAY, 1) * 200 * MIB;
+
+	put(v, PL_M_ANON, 300 * MIB + in);
+	put(v, PL_M_SWAP, 200 * MIB - in);
+}
+
+/* Rollups come at times only, and tell of a backlog that was given back but not yet taken. */
+static void lazyfree(double t_s, struct pl_values *v)
+{
+	const double backlog = fmin(t_s / HOUR * 3 * MIB, 400 * MIB);
+
+	put(v, PL_M_ANON, 300 * MIB + backlog + hiss(t_s));
+	if (fmod(t_s, HOUR) < 60)
+		put(v, PL_M_LAZYFREE, backlog);
+}
+
+static void connections_leak(double t_s, struct pl_values *v)
+{
+	const double count = floor(30 * t_s / HOUR);
+
+	put(v, PL_M_ANON, 300 * MIB + count * 100e3 + hiss(t_s));
+	put(v, PL_M_CONNECTIONS, 10 + count);
+	put(v, PL_M_FDS, 40 + count);
+}
+
+static void urgent(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 100 * MIB + 900 * MIB * t_s / (50 * 60) + hiss(t_s));
+	put(v, PL_M_LIMIT, 1000 * MIB);
+}
+
+/* Memory follows a load that grows by the week: fine. */
+static void load_ramp(double t_s, struct pl_values *v)
+{
+	const double load = (1 + t_s / (5 * DAY)) * (1 + 0.4 * sin(2 * M_PI * t_s / DAY));
+	static double cpu_us;
+
+	cpu_us = t_s > 0 ? cpu_us + load * 60e6 : 0;
+	put(v, PL_M_ANON, 300 * MIB + 100 * MIB * load + hiss(t_s));
+	put(v, PL_M_CPU, cpu_us);
+}
+
+static void test_leaks(void)
+{
+	struct outcome o = judge(4 * DAY, 60, leak_slow);
+
+	ok(o.alarms == 2 && !o.first.confirmed && o.last.confirmed,
+	   "a slow leak alarms, and once more when it is confirmed");
+	ok(o.first_alarm_s > 12 * HOUR && o.first_alarm_s < 24 * HOUR, "within a day, not at once");
+	is_near(o.first.rate_bytes_per_hour / MIB, 2, 0.2, "its rate is told");
+	ok(o.first.rate_low < 2 * MIB && o.first.rate_high > 2 * MIB, "within an interval");
+	is_str(o.first.metric, "anon", "its metric");
+	ok(strncmp(o.first.message, "prog[42] leaking ", 17) == 0, "its message names it");
+	ok(fabs(o.first.since_s - 1.7e9) < 3 * HOUR, "it is known since when");
+	o = judge(4 * DAY, 300, shared_leak);
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "shmem") == 0, "shared memory");
+	is_str(o.first.where, "shmem", "is where it leaks");
+	o = judge(4 * DAY, 60, fd_leak);
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "fds") == 0, "descriptors");
+	is_near(o.first.rate_bytes_per_hour, 20, 2, "their rate is a count");
+	ok(judge(4 * DAY, 60, swapped_leak).alarms >= 1, "a leak into swap");
+	o = judge(4 * DAY, 60, connections_leak);
+	ok(o.alarms >= 1 && o.first.cause == PL_CAUSE_CONNECTIONS, "connections never closed");
+}
+
+static void test_fine(void)
+{
+	is_num(judge(14 * DAY, 60, flat).alarms, 0, "noise");
+	is_num(judge(14 * DAY, 60, warm_up).alarms, 0, "warm-up of hours");
+	is_num(judge(14 * DAY, 60, logarithm).alarms, 0, "logarithm");
+	is_num(judge(14 * DAY, 60, day).alarms, 0, "daily cycle");
+	is_num(judge(14 * DAY, 60, saw).alarms, 0, "sawtooth of 13 h");
+	is_num(judge(14 * DAY, 60, one_step).alarms, 0, "one step");
+	is_num(judge(4 * DAY, 60, swap_in).alarms, 0, "swap-in");
+	is_num(judge(5 * DAY, 60, lazyfree).alarms, 0, "MADV_FREE backlog, seen by some samples only");
+	is_num(judge(10 * DAY, 60, load_ramp).alarms, 0, "growing load");
+}
+
+static void test_recovery(void)
+{
+	const struct outcome o = judge(8 * DAY, 60, fixed_live);
+
+	ok(o.alarms >= 1, "a leak that will be fixed alarms");
+	is_num(o.recoveries, 1, "and is cleared");
+	is_num(o.last.verdict, PL_VERDICT_STEADY, "for good");
+	ok(strstr(o.last.message, "flat") || strstr(o.last.message, "no longer"), "with its reason");
+}
+
+static void test_urgent(void)
+{
+	const struct outcome o = judge(50 * 60, 10, urgent);
+
+	is_num(o.alarms, 1, "a straight run into the limit alarms");
+	ok(o.first_alarm_s < 25 * 60, "before half of the time is gone");
+	is_num(o.first.verdict, PL_VERDICT_CRITICAL, "as critical");
+	is_near(o.first.seconds_to_limit, 50 * 60 - o.first_alarm_s, 180, "with the time that is left");
+	is_str(o.first.limit, "memory", "and the limit");
+}
+
+static void urgent_without_limit(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 100 * MIB + 900 * MIB * t_s / (50 * 60));
+}
+
+static void test_no_limit(void)
+{
+	is_num(judge(50 * 60, 10, urgent_without_limit).alarms, 0, "nothing is rushed without a limit");
+}
+
+/* Every 60th second of the slow leak, on a clock that runs 60 times as fast. */
+static void leak_scaled(double t_s, struct pl_values *v)
+{
+	leak_slow(t_s * 60, v);
+}
+
+static void test_scale(void)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 60);
+	const struct outcome o = run_track(&track, &settings, 0, 96 * 60, 1, leak_scaled);
+	ok(o.alarms >= 1, "scaled time alarms");
+	ok(o.first_alarm_s < 24 * 60, "in scaled hours");
+	is_near(o.first.rate_bytes_per_hour / MIB, 120, 12, "at the real rate");
+	is_near(o.first.time_s - o.first.since_s, o.first_alarm_s, 180, "since a real time");
+}
+
+static double floor_rate;
+
+static void leak_at_floor(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 8 * hiss(t_s) + 1.5 * floor_rate * t_s / HOUR);
+}
+
+/* What is said to be seen by now is seen: a leak half as fast again alarms in that time. */
+static void test_floor(void)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+	struct pl_findings f;
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 1);
+	run_track(&track, &settings, 0, 6 * HOUR, 60, flat);
+	pl_track_findings(&track, &f);
+	ok(!pl_findings_get(&f, PL_FINDING_DETECTION_FLOOR, &floor_rate),
+	   "no floor before a day could have been seen");
+	run_track(&track, &settings, 6 * HOUR, 3 * DAY, 60, flat);
+	pl_track_findings(&track, &f);
+	ok(pl_findings_get(&f, PL_FINDING_DETECTION_FLOOR, &floor_rate), "then there is one");
+	ok(floor_rate > 0.05 * MIB && floor_rate < 4 * MIB, "of a sensible size");
+	ok(judge(3 * DAY, 60, leak_at_floor).alarms >= 1, "and a leak just above it is seen");
+}
+
+static void test_identity(void)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+	struct pl_sample exiting = { .ident = { 42, 7 }, .time = { 1e6 + 60, 1.7e9 + 60 } };
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 1);
+	run_track(&track, &settings, 0, 60, 60, flat);
+	put(&exiting.values, PL_M_ANON, 0);
+	put(&exiting.values, PL_M_RSS, 0);
+	pl_track_add(&track, &exiting, &settings);
+	is_num(track.sample_count, 1, "a last reading of zeros is no drop");
+}
+
+int main(void)
+{
+	test_leaks();
+	test_fine();
+	test_recovery();
+	test_urgent();
+	test_no_limit();
+	test_scale();
+	test_floor();
+	test_identity();
+	return tap_done();
+}
