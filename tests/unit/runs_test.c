@@ -1,0 +1,126 @@
+/* Processes of one match: restarts, siblings, one alarm for all. */
+#include "track/family.h"
+
+#include "series.h"
+#include "tap.h"
+
+static struct pl_settings settings;
+static struct pl_track tracks[4];
+static struct pl_family family;
+
+/* Level of member `which`, `age_s` into its run. */
+typedef double level_fn(unsigned which, double age_s);
+
+struct tally {
+	unsigned alarms;
+	unsigned process_alarms;
+	struct pl_report last_match;
+	struct pl_report last_alarm;
+};
+
+static void take(struct tally *tally, const struct pl_report *r)
+{
+	tally->alarms += r->alarm;
+	tally->process_alarms += r->alarm && r->subject.kind == PL_SUBJECT_PROCESS;
+	if (r->subject.kind == PL_SUBJECT_MATCH)
+		tally->last_match = *r;
+	if (r->alarm)
+		tally->last_alarm = *r;
+}
+
+static void tick(struct tally *tally, unsigned which, double now_s, double born_s, level_fn *level)
+{
+	struct pl_sample s = { .time = { now_s, 1.7e9 + now_s }, .age_s = now_s - born_s };
+	struct pl_report r;
+
+	s.ident = tracks[which].ident;
+	pl_values_set(&s.values, PL_M_ANON, (uint64_t)level(which, now_s - born_s));
+	pl_track_add(&tracks[which], &s, &settings);
+	if (pl_family_member(&family, &tracks[which], &settings, "m", "prog", &r))
+		take(tally, &r);
+}
+
+/* `count` members that live `life_s` each and rest `pause_s` before they run again. */
+static struct tally run(unsigned count, double for_s, double life_s, double pause_s,
+                        level_fn *level)
+{
+	struct tally tally = { .alarms = 0 };
+	double born_s[4];
+	uint64_t serial = 0;
+
+	settings = usual_settings();
+	pl_family_init(&family, 1);
+	for (unsigned i = 0; i < count; i++) {
+		born_s[i] = i * fmin(life_s, 4 * HOUR) / count;
+		pl_track_init(&tracks[i], (struct pl_ident){ (int32_t)i + 1, ++serial }, 1);
+	}
+	for (double now = 0; now < for_s; now += 60) {
+		struct pl_report r;
+		pl_family_begin(&family, (struct pl_time){ now, 1.7e9 + now });
+		for (unsigned i = 0; i < count; i++) {
+			if (now >= born_s[i] + life_s) {
+				pl_family_gone(&family, &tracks[i], &settings);
+				pl_track_init(&tracks[i], (struct pl_ident){ (int32_t)i + 1, ++serial }, 1);
+				born_s[i] = now + pause_s;
+			}
+			if (now >= born_s[i])
+				tick(&tally, i, now, born_s[i], level);
+		}
+		if (pl_family_end(&family, &settings, "m", "prog", &r))
+			take(&tally, &r);
+	}
+	return tally;
+}
+
+static double all_leak(unsigned which, double age_s)
+{
+	(void)which;
+	return 200 * MIB + 5 * MIB * age_s / HOUR + 0.2 * MIB * noise_at((uint64_t)age_s);
+}
+
+static double warms_up(unsigned which, double age_s)
+{
+	(void)which;
+	return 200 * MIB + 100 * MIB * (1 - exp(-age_s / 1200));
+}
+
+static double third_leaks(unsigned which, double age_s)
+{
+	return which == 2 ? all_leak(which, age_s) : 200 * MIB;
+}
+
+static void test_recycling(void)
+{
+	const struct tally t = run(3, 3 * DAY, 6 * HOUR, 0, all_leak);
+
+	is_num(t.alarms, 1, "recycled workers that leak alarm, once, as a match");
+	is_num(t.process_alarms, 0, "no single one of them lives long enough");
+	is_str(t.last_alarm.reason, "runs", "by their runs");
+	is_near(t.last_alarm.rate_bytes_per_hour / MIB, 5, 0.5, "at their common rate");
+	is_num(family.verdict, PL_VERDICT_LEAKING, "the match is leaking");
+	is_num(run(3, 3 * DAY, 6 * HOUR, 0, warms_up).alarms, 0, "workers that warm up are fine");
+}
+
+static void test_jobs(void)
+{
+	is_num(run(1, 4 * DAY, 2 * HOUR, 2 * HOUR, all_leak).alarms, 0,
+	       "a job of cron's that grows while it works is fine");
+}
+
+static void test_siblings(void)
+{
+	struct tally t = run(4, 30 * HOUR, 9 * DAY, 0, third_leaks);
+
+	is_num(family.worst.pid, 3, "the worker that leaks is named");
+	is_num(t.process_alarms, 1, "it alarms");
+	t = run(4, 30 * HOUR, 9 * DAY, 0, all_leak);
+	is_num(t.alarms, 1, "four that leak alike make one alarm");
+}
+
+int main(void)
+{
+	test_recycling();
+	test_jobs();
+	test_siblings();
+	return tap_done();
+}
