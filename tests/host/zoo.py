@@ -1,10 +1,12 @@
 """Processes with hostile names and arguments: what the tests of every host have to survive."""
 
+import os
+
 from harness import program
 
 # comm, arguments (as hostile.c takes them); a comm is cut to 15 bytes by the kernel
 COMMS = {
-    "newline": b"a\nState: Z", "quote": b'a"b\'c', "paren": b"x) R 1 1 1", "parens": b")))",
+    "newline": b"a\nState: Z", "quote": b'a"b\'c', "paren": b"x) R %d" % os.getpid(), "parens": b")))",
     "slash": b"../../etc", "format": b"%n%s%n%x", "control": b"\x01\x02\x1b[31m\x07", "tab": b"a\tb",
     "invalid": b"\xff\xfe\xc3(", "space": b" ", "empty": b"", "dash": b"--", "backslash": b"a\\nb\\",
     "dollar": b"$(id)`id`", "long": b"0123456789abcdefgh", "status": b"VmRSS:\t1 kB",
