@@ -386,7 +386,7 @@ static void write_entry(const struct pl_census *census, const struct pl_census_c
 		.named_by = candidate->named.name.named_by,
 		.objects_per_s = rate_per_s,
 		.low_per_s = fmax(0, rate_per_s - error_per_s),
-		.high_per_s = rate_per_s + error_per_s,
+		.high_per_s = rate_per_s + error_per_s + candidate->growth.unseen_count / interval_s,
 		.object_bytes = candidate->object_bytes,
 		.bytes_per_s = rate_per_s * (double)candidate->object_bytes,
 		.share = -1,

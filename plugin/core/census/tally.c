@@ -64,8 +64,10 @@ struct tally {
 	struct sums strata[PL_CENSUS_LOOKS]; /* d, at the last look */
 	struct sums gone;                    /* what was on pages that are gone */
 	struct sums lost;                    /* negative d on old pages */
+	struct sums gained;                  /* positive d on old pages */
 	double old_count[PL_CENSUS_LOOKS];   /* on the old pages of the sample, at each look */
-	uint32_t gained_pages;
+	uint32_t gained_pages;               /* of all strata */
+	double gained_sum;
 };
 
 static void add_page(struct tally *tally, const struct pl_census_panel *panel, uint32_t page,
@@ -78,9 +80,14 @@ static void add_page(struct tally *tally, const struct pl_census_panel *panel, u
 		return;
 	}
 	add_to(&tally->strata[stratum], after - before);
-	if (after < before)
+	if (stratum == 0 && after < before)
 		add_to(&tally->lost, before - after);
-	tally->gained_pages += after > before;
+	if (stratum == 0 && after > before)
+		add_to(&tally->gained, after - before);
+	if (after > before) {
+		tally->gained_pages++;
+		tally->gained_sum += after - before;
+	}
 }
 
 static void compare_pages(struct tally *tally, const struct pl_census_panel *panel,
@@ -137,6 +144,16 @@ static double sampling_variance(const struct sums *sums, double weight, uint32_t
 	return weight > 1 && spread > 0 ? weight * (weight - 1) * spread : 0;
 }
 
+static double ratio(double sum, double squares)
+{
+	return sum > 0 && squares > 0 ? sum / sqrt(squares) : 0;
+}
+
+/*
+ * A single old page that gained much, and stands for many, would drown the rest in its own square:
+ * z is the larger of that with and that without what old pages gained. Leaving gains out makes less
+ * of the growth, never more.
+ */
 static void finish_growth(const struct tally *tally, const struct pl_census_panel *panel,
                           struct pl_census_growth *out)
 {
@@ -165,7 +182,11 @@ static void finish_growth(const struct tally *tally, const struct pl_census_pane
 	chance += old_weight * (old_weight - 1 > 0 ? old_weight - 1 : 0) * unseen * unseen;
 	out->before_count = old_weight * tally->old_count[0];
 	out->error_count = sqrt(error);
-	out->z = chance > 0 ? out->growth_count / sqrt(chance) : 0;
+	out->z = fmax(ratio(out->growth_count, chance),
+	              ratio(out->growth_count - old_weight * tally->gained.sum,
+	                    chance - old_weight * old_weight * tally->gained.squares));
+	if (tally->gained.changed == 0 && tally->gained_pages > 0)
+		out->unseen_count = (old_weight - 1) * tally->gained_sum / tally->gained_pages;
 	out->page_count = tally->gained_pages;
 	for (size_t i = 0; i < PL_CENSUS_STEPS; i++)
 		out->steps[i] += old_weight * (tally->old_count[i + 1] - tally->old_count[i]);
@@ -224,7 +245,8 @@ void pl_census_tally(const struct pl_census_cells looks[PL_CENSUS_LOOKS],
 
 double pl_census_chance(double z, size_t tried)
 {
-	const double chance = z > 0 ? exp(-z * z / 2) * (double)tried : 1;
+	/* twice, since z is the larger of two: see finish_growth() */
+	const double chance = z > 0 ? 2 * exp(-z * z / 2) * (double)tried : 1;
 
 	return chance < 1 ? chance : 1;
 }

@@ -51,6 +51,7 @@ struct pl_census_growth {
 	double before_count; /* objects at the first look */
 	double growth_count; /* objects gained until the last one; may be negative */
 	double error_count;  /* standard error of that, from having read a part only */
+	double unseen_count; /* what one old page may have gained unseen, where none was seen to */
 	double z;            /* with an allowance for losses on old pages that none of the sample saw */
 	uint32_t page_count; /* on which it gained */
 	double steps[PL_CENSUS_STEPS]; /* gained from look to look */
