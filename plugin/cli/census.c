@@ -144,9 +144,10 @@ static void print_error(const struct request *request, int err)
 	if (err == -ESRCH)
 		why = "there is no such process, or it ended, or runs another program now";
 	else if (err == -EACCES)
-		why = "not permitted: CAP_SYS_PTRACE is needed, and kernel.yama.ptrace_scope below 3";
+		why = "not permitted: another user's process needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; "
+			  "kernel.yama.ptrace_scope must be below 3";
 	else if (err == -ENODATA)
-		why = "no page of its heap can be seen: CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE are needed "
+		why = "no page of its heap can be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are needed "
 			  "for another user's process";
 	else if (err == -ENOTSUP)
 		why = "32-bit programs are not understood";

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "census/large.h"
 #include "census/runtime.h"
 
 /* Of larger heaps a part of the windows stands for all: 4096 windows of 2 MiB are 8 GiB. */
@@ -24,7 +25,8 @@ struct pl_census {
 	double begun_s;
 	double ended_s;
 	double cpu_s;
-	unsigned looks; /* taken */
+	unsigned looks;              /* taken */
+	double due[PL_CENSUS_LOOKS]; /* parts of the interval */
 	uint64_t pages_read;
 	uint64_t swapped_count;
 	struct pl_census_pages first;   /* present at the first look */
@@ -36,6 +38,7 @@ struct pl_census {
 	bool *gone;
 	struct pl_census_panel panel;
 	struct pl_census_cells cells[PL_CENSUS_LOOKS];
+	struct pl_census_larges larges[PL_CENSUS_LOOKS];
 	struct pl_census_hits hits; /* of the last look */
 	uint64_t *page;             /* buffer */
 	struct pl_census_chunk *chunks;
@@ -62,8 +65,10 @@ void pl_census_free(struct pl_census *census)
 	pl_census_pages_free(&census->first);
 	pl_census_pages_free(&census->seen);
 	pl_census_pages_free(&census->current);
-	for (size_t i = 0; i < PL_CENSUS_LOOKS; i++)
+	for (size_t i = 0; i < PL_CENSUS_LOOKS; i++) {
 		pl_census_cells_free(&census->cells[i]);
+		pl_census_large_free(&census->larges[i]);
+	}
 	pl_census_hits_free(&census->hits);
 	free(census->addresses);
 	free(census->strata);
@@ -112,6 +117,8 @@ static int read_pages(struct pl_census *census, uint32_t count, bool keep_hits)
 		census->hits = hits;
 	else
 		pl_census_hits_free(&hits);
+	if (err == 0 && census->runtime.chunks)
+		err = pl_census_large_find(&census->target, &census->larges[census->looks]);
 	return err;
 }
 
@@ -235,6 +242,17 @@ static struct pl_census_options within_limits(const struct pl_census_options *op
 	return limited;
 }
 
+/* Looks at equal distances would miss what comes and goes in the same rhythm. */
+static void plan_looks(struct pl_census *census)
+{
+	for (unsigned i = 1; i < PL_CENSUS_STEPS; i++) {
+		const double jitter = (double)(pl_census_random(&census->random) >> 11) * 0x1p-53;
+
+		census->due[i] = (i - 0.2 + 0.4 * jitter) / PL_CENSUS_STEPS;
+	}
+	census->due[PL_CENSUS_STEPS] = 1;
+}
+
 int pl_census_begin(struct pl_census **out, const struct pl_procfs *fs, const struct pl_host *host,
                     int32_t pid, const struct pl_census_options *options, double now_s)
 {
@@ -246,6 +264,7 @@ int pl_census_begin(struct pl_census **out, const struct pl_procfs *fs, const st
 		return -ENOMEM;
 	census->options = within_limits(options);
 	census->random = options->seed;
+	plan_looks(census);
 	census->begun_s = now_s;
 	census->ended_s = now_s;
 	err = pl_census_target_open(&census->target, fs, host, pid);
@@ -270,7 +289,7 @@ double pl_census_due_s(const struct pl_census *census)
 {
 	if (census->runtime.instead || census->looks == PL_CENSUS_LOOKS)
 		return -1;
-	return census->begun_s + census->options.interval_s * census->looks / PL_CENSUS_STEPS;
+	return census->begun_s + census->options.interval_s * census->due[census->looks];
 }
 
 int pl_census_step(struct pl_census *census, double now_s)
@@ -280,6 +299,7 @@ int pl_census_step(struct pl_census *census, double now_s)
 
 	if (pl_census_due_s(census) < 0)
 		return 0;
+	census->panel.at[census->looks] = now_s - census->begun_s;
 	err = take_later_look(census);
 	census->cpu_s += thread_cpu_s() - cpu_before_s;
 	if (err < 0)
@@ -294,6 +314,7 @@ struct candidates {
 	struct pl_census_candidate *list;
 	size_t count;
 	size_t tried[PL_CENSUS_KEY_KINDS];
+	double heap_bytes;
 	bool counting; /* only how many were tried */
 	bool unsteady; /* one grew beyond chance, but not little by little */
 };
@@ -308,7 +329,8 @@ static void consider(void *ctx, const struct pl_census_growth *growth)
 		candidates->tried[growth->kind] += growth->page_count >= 3;
 		return;
 	}
-	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], &chance))
+	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], candidates->heap_bytes,
+	                            &chance))
 		return;
 	if (at == CANDIDATES_MAX)
 		for (size_t i = at = 0; i < CANDIDATES_MAX; i++)
@@ -352,7 +374,7 @@ static void measure(const struct pl_census_hits *hits, struct pl_census_candidat
 	                  hits->hits[end].key == named->key;)
 		end++;
 	if (named->kind == PL_CENSUS_KEY_SIZE)
-		candidate->object_bytes = named->key;
+		candidate->object_bytes = named->name.object_bytes;
 	else
 		pl_census_entries_measure(hits->hits + first, end - first, candidate);
 	if (candidate->object_bytes == 0)
@@ -439,12 +461,12 @@ static void write_report(const struct pl_census *census, const struct candidates
 }
 
 /* What went up at once, or up and down, is no leak: it is not told. */
-static void drop_unsteady(struct candidates *candidates)
+static void drop_unsteady(const struct pl_census_panel *panel, struct candidates *candidates)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < candidates->count; i++) {
-		if (pl_census_steady(&candidates->list[i].growth))
+		if (pl_census_steady(&candidates->list[i].growth, panel))
 			candidates->list[used++] = candidates->list[i];
 		else
 			candidates->unsteady = true;
@@ -456,11 +478,15 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 {
 	int err;
 
-	candidates->counting = true;
-	pl_census_tally(census->cells, &census->panel, consider, candidates);
-	candidates->counting = false;
-	pl_census_tally(census->cells, &census->panel, consider, candidates);
-	drop_unsteady(candidates);
+	candidates->heap_bytes = census->panel.total[0] * (double)census->target.page_bytes;
+	for (unsigned pass = 0; pass < 2; pass++) {
+		candidates->counting = pass == 0;
+		pl_census_tally(census->cells, &census->panel, consider, candidates);
+		pl_census_large_tally(census->larges, consider, candidates);
+	}
+	for (unsigned i = 1; i < PL_CENSUS_LOOKS; i++)
+		census->panel.at[i] /= census->panel.at[PL_CENSUS_LOOKS - 1];
+	drop_unsteady(&census->panel, candidates);
 	err = name_candidates(census, candidates);
 	if (err < 0)
 		return err;

@@ -5,15 +5,21 @@
 
 #define Z_MIN 4.0
 #define PAGES_MIN 3
-#define CHANCE_MAX 0.05 /* a bound that is seldom reached: see pl_census_chance() */
+#define CHANCE_MAX 0.01 /* a bound that is seldom reached: see pl_census_chance() */
 /* Beside the first entry, smaller ones are its by-products, or noise. */
 #define SMALL_SHARE 0.05
 /* A type explains a size when it accounts for most of the growth of its chunks. */
 #define UNEXPLAINED_SHARE 0.3
 #define SIZES_MAX 64
+/* Of the heap that a size must gain in the interval. */
+#define SIZE_HEAP_SHARE 0.005
 
-bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double *chance)
+bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double heap_bytes,
+                            double *chance)
 {
+	if (growth->kind == PL_CENSUS_KEY_SIZE &&
+	    growth->growth_count * (double)growth->key < SIZE_HEAP_SHARE * heap_bytes)
+		return false;
 	if (growth->z < Z_MIN || growth->page_count < PAGES_MIN)
 		return false;
 	*chance = pl_census_chance(growth->z, tried);

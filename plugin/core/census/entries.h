@@ -19,9 +19,13 @@ struct pl_census_candidate {
 	bool in_chunks;        /* object_bytes is that of malloc's chunks */
 };
 
-/* Whether a growth is to be named at all: see tally.h for z. `tried` is how many kinds of object
- * were compared. */
-bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double *chance);
+/*
+ * Whether a growth is to be named at all: see tally.h for z. `tried` is how many kinds of object
+ * were compared. A size must also matter to the heap: as a heap wears, small chunks that are free
+ * but kept apart by malloc (fastbins) become more, and look as if in use.
+ */
+bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double heap_bytes,
+                            double *chance);
 
 /*
  * Joins what has one name, drops what tells nothing, what another entry explains and what is small

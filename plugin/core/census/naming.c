@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "census/demangle.h"
+#include "census/large.h"
 
 #define STRING_SHOWN_SIZE 49 /* with the NUL */
 #define STRING_LEN_MIN 2
-#define WANTED_MAX 64
+#define WANTED_MAX 128 /* two for each key: its own, and that of a function it leads to */
+#define RUST_OBJECT_BYTES_MAX (UINT64_C(1) << 24)
 
 void pl_census_copy_clean(char *out, size_t size, const char *text)
 {
@@ -157,6 +159,73 @@ static void name_by_symbol(struct pl_census_target *target, struct pl_census_nam
 	         out);
 }
 
+/*
+ * A table of methods of Rust's dyn: the function that drops the object or 0, its size, its
+ * alignment, the methods. (No promise of the language, but so in every rustc since 1.0.)
+ * *function is one of its functions, whose name tells the type.
+ */
+static bool is_rust_table(struct pl_census_target *target, uint64_t key, uint64_t *function,
+                          uint64_t *object_bytes)
+{
+	uint64_t table[4];
+	const struct pl_census_mapping *mapping;
+
+	if (key % 8 != 0 || pl_census_target_read(target, key, table, sizeof(table)) != sizeof(table) ||
+	    table[1] > RUST_OBJECT_BYTES_MAX || table[2] == 0 || table[2] > 4096 ||
+	    (table[2] & (table[2] - 1)) != 0)
+		return false;
+	*function = table[0] != 0 ? table[0] : table[3];
+	*object_bytes = table[1];
+	mapping = mapping_of(target, *function);
+	return mapping && mapping->executable;
+}
+
+/* "core::ptr::drop_in_place<T>", "<T as Trait>::method": T, by counting brackets. */
+static bool rust_type_of(const char *function, char *out, size_t size)
+{
+	static const char drop[] = "core::ptr::drop_in_place<";
+	const char *begin = function + 1;
+	const char *end;
+	unsigned depth = 0;
+
+	if (strncmp(function, drop, sizeof(drop) - 1) == 0)
+		begin = function + sizeof(drop) - 1;
+	else if (*function != '<')
+		return false;
+	for (end = begin; *end; end++) {
+		if (depth == 0 && (*end == '>' || strncmp(end, " as ", 4) == 0))
+			break;
+		depth += *end == '<';
+		depth -= *end == '>' && end[-1] != '-' && depth > 0;
+	}
+	if (*end == '\0' || end == begin || (size_t)(end - begin) >= size)
+		return false;
+	memcpy(out, begin, (size_t)(end - begin));
+	out[end - begin] = '\0';
+	return true;
+}
+
+/* Names a table of Rust by the symbol of one of its functions. */
+static bool name_by_method(struct pl_census_target *target, struct pl_census_named *named,
+                           const struct pl_census_symbol *function, uint64_t object_bytes)
+{
+	const struct pl_census_file *file = pl_census_target_file(target, named->key);
+	char name[PL_CENSUS_SYMBOL_MAX];
+	char type[PL_CENSUS_SYMBOL_MAX];
+
+	if (!file || !function->found ||
+	    !pl_census_demangle_symbol(function->name, name, sizeof(name)) ||
+	    !rust_type_of(name, type, sizeof(type)))
+		return false;
+	named->name.class = PL_CENSUS_CLASS_TYPE;
+	named->name.is_type = true;
+	named->name.named_by = "symbol";
+	named->name.object_bytes = object_bytes;
+	pl_census_copy_clean(named->name.name, sizeof(named->name.name), type);
+	describe(target, file, named->key, "methods", &named->name);
+	return true;
+}
+
 static int open_debug_file(const struct pl_census_target *target, const struct pl_census_file *file,
                            const char *symbols_dir, unsigned attempt)
 {
@@ -219,46 +288,77 @@ static void find_symbols(const struct pl_census_target *target, const struct pl_
 	}
 }
 
+/* A key that waits for its symbol. */
+struct pending {
+	size_t index;
+	bool is_table;
+	uint64_t object_bytes;
+};
+
+/* Chooses what of a module has no name yet, two symbols each. */
+static size_t choose(struct pl_census_target *target, const struct pl_census_module *module,
+                     uint64_t bias_bytes, const struct pl_census_named *named, size_t count,
+                     struct pending *pending, struct pl_census_symbol *wanted)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count && used < WANTED_MAX / 2; i++) {
+		uint64_t function = 0;
+
+		if (named[i].kind != PL_CENSUS_KEY_POINTER || named[i].name.named_by ||
+		    named[i].key < module->low || named[i].key >= module->high)
+			continue;
+		pending[used] = (struct pending){ .index = i };
+		pending[used].is_table =
+			is_rust_table(target, named[i].key, &function, &pending[used].object_bytes);
+		wanted[2 * used] = (struct pl_census_symbol){ .address = named[i].key - bias_bytes };
+		wanted[2 * used + 1] = (struct pl_census_symbol){ .address = function - bias_bytes };
+		used++;
+	}
+	return used;
+}
+
 /* Names those of `named` that point into one module and have no name yet. */
 static void name_of_module(struct pl_census_target *target, const char *symbols_dir,
                            const struct pl_census_module *module, struct pl_census_named *named,
                            size_t count, struct pl_census_symbol *wanted)
 {
 	const struct pl_census_file *file = pl_census_target_file(target, module->low);
-	size_t which[WANTED_MAX];
-	size_t wanted_count = 0;
+	const uint64_t bias_bytes = file && file->biased ? file->bias_bytes : 0;
+	struct pending pending[WANTED_MAX / 2];
+	const size_t pending_count = choose(target, module, bias_bytes, named, count, pending, wanted);
 
-	for (size_t i = 0; i < count && wanted_count < WANTED_MAX; i++) {
-		if (named[i].kind != PL_CENSUS_KEY_POINTER || named[i].name.named_by ||
-		    named[i].key < module->low || named[i].key >= module->high)
+	if (pending_count > 0 && file && file->fd >= 0 && file->biased)
+		find_symbols(target, file, symbols_dir, wanted, 2 * pending_count);
+	for (size_t i = 0; i < pending_count; i++) {
+		struct pl_census_named *one = &named[pending[i].index];
+
+		if (pending[i].is_table &&
+		    name_by_method(target, one, &wanted[2 * i + 1], pending[i].object_bytes))
 			continue;
-		wanted[wanted_count] = (struct pl_census_symbol){ .address = named[i].key };
-		if (file && file->biased)
-			wanted[wanted_count].address -= file->bias_bytes;
-		which[wanted_count++] = i;
-	}
-	if (wanted_count > 0 && file && file->fd >= 0 && file->biased)
-		find_symbols(target, file, symbols_dir, wanted, wanted_count);
-	for (size_t i = 0; i < wanted_count; i++) {
-		struct pl_census_named *one = &named[which[i]];
-
-		if (wanted[i].found)
-			name_by_symbol(target, one, &wanted[i]);
+		if (wanted[2 * i].found)
+			name_by_symbol(target, one, &wanted[2 * i]);
 		else
 			name_by_place(target, one);
 	}
 }
 
-static void name_size(struct pl_census_named *named)
+static void name_size(const struct pl_census_target *target, struct pl_census_named *named)
 {
-	const uint64_t bytes = named->key;
+	const bool is_large = (named->key & PL_CENSUS_LARGE_FLAG) != 0;
+	const uint64_t bytes = named->key & ~(uint64_t)PL_CENSUS_LARGE_FLAG;
+	const uint64_t request_min = is_large && bytes > target->page_bytes
+	                                 ? bytes - target->page_bytes - 15
+	                                 : pl_census_chunk_request_min(bytes);
+	const uint64_t request_max = is_large ? bytes - 16 : pl_census_chunk_request_max(bytes);
 
 	named->name.class = PL_CENSUS_CLASS_SIZE;
 	named->name.named_by = "chunk size";
 	named->name.object_bytes = bytes;
 	snprintf(named->name.name, sizeof(named->name.name), "%" PRIu64 "-byte chunks", bytes);
-	snprintf(named->name.detail, sizeof(named->name.detail), "malloc of %" PRIu64 " to %" PRIu64,
-	         pl_census_chunk_request_min(bytes), pl_census_chunk_request_max(bytes));
+	snprintf(named->name.detail, sizeof(named->name.detail),
+	         "malloc of %" PRIu64 " to %" PRIu64 "%s", request_min, request_max,
+	         is_large ? ", each a mapping of its own" : "");
 }
 
 int pl_census_names_find(struct pl_census_target *target, const char *symbols_dir,
@@ -273,7 +373,7 @@ int pl_census_names_find(struct pl_census_target *target, const char *symbols_di
 
 		*name = (struct pl_census_name){ .class = PL_CENSUS_CLASS_NONE };
 		if (named[i].kind == PL_CENSUS_KEY_SIZE) {
-			name_size(&named[i]);
+			name_size(target, &named[i]);
 		} else if (named[i].kind == PL_CENSUS_KEY_PYTHON) {
 			(void)pl_census_python_name(target, named[i].key, name);
 		} else if (pl_census_rtti_name(target, named[i].key, name)) {

@@ -10,6 +10,10 @@
  * times two unseen pages would have to hide; by luck exp(-8) = 1 in 3000. */
 #define UNSEEN_PAGES 2.0
 
+/* A steady growth that is just beyond chance (z = 4, so an error of a quarter) wanders half as far
+ * from its line, as a random walk that is tied at both ends. */
+#define UNSTEADY_SHARE 0.33
+
 int pl_census_cells_count(const struct pl_census_hits *hits, struct pl_census_cells *out)
 {
 	struct pl_census_cells counted = { calloc(hits->count + 1, sizeof(*counted.cells)), 0 };
@@ -251,18 +255,17 @@ double pl_census_chance(double z, size_t tried)
 	return chance < 1 ? chance : 1;
 }
 
-bool pl_census_steady(const struct pl_census_growth *growth)
+bool pl_census_steady(const struct pl_census_growth *growth, const struct pl_census_panel *panel)
 {
-	const double slack = 2 * growth->error_count;
-	double least = growth->steps[0];
-	double most = growth->steps[0];
+	double grown = 0;
 
-	for (size_t i = 1; i < PL_CENSUS_STEPS; i++) {
-		least = fmin(least, growth->steps[i]);
-		most = fmax(most, growth->steps[i]);
+	for (size_t i = 0; i < PL_CENSUS_STEPS; i++) {
+		grown += growth->steps[i];
+		if (fabs(grown - panel->at[i + 1] * growth->growth_count) >
+		    UNSTEADY_SHARE * growth->growth_count)
+			return false;
 	}
-	return least >= -0.25 * growth->growth_count - slack &&
-	       most <= 0.8 * growth->growth_count + slack;
+	return true;
 }
 
 double pl_census_floor_count(const struct pl_census_panel *panel, double z)

@@ -41,6 +41,7 @@ struct pl_census_panel {
 	uint32_t page_count;
 	double total[PL_CENSUS_LOOKS];     /* pages of the stratum */
 	uint32_t sampled[PL_CENSUS_LOOKS]; /* of which so many are read */
+	double at[PL_CENSUS_LOOKS];        /* time of each look: 0 at the first, 1 at the last */
 	double gone_total;
 	uint32_t gone_sampled;
 };
@@ -68,8 +69,9 @@ void pl_census_tally(const struct pl_census_cells looks[PL_CENSUS_LOOKS],
 /* The chance, at most, that one of `tried` kinds reaches this z without growing: 0..1. */
 double pl_census_chance(double z, size_t tried);
 
-/* Growth that came little by little, rather than in one step or up and down again. */
-bool pl_census_steady(const struct pl_census_growth *growth);
+/* Growth that came little by little: never far from a straight line between the first look and the
+ * last one. What comes and goes, came at once, or slows down while something fills is not. */
+bool pl_census_steady(const struct pl_census_growth *growth, const struct pl_census_panel *panel);
 
 /* The smallest growth that would be beyond chance, if no page lost any. */
 double pl_census_floor_count(const struct pl_census_panel *panel, double z);

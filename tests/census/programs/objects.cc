@@ -99,18 +99,20 @@ static std::unique_ptr<Object> make(unsigned kind)
 }
 
 static std::atomic<long> checksum;
+static std::atomic<int> ready_count;
 
 static void serve(unsigned seed, long population, long churn_per_s, double leak_per_s)
 {
 	std::mt19937 random(seed);
 	std::vector<std::unique_ptr<Object>> live;
 	std::vector<Session *> leaked;
-	const auto begin = std::chrono::steady_clock::now();
 	double leaked_count = 0;
 	double churned_count = 0;
 
 	while ((long)live.size() < population)
 		live.push_back(make((unsigned)random()));
+	ready_count++;
+	const auto begin = std::chrono::steady_clock::now();
 	for (;;) {
 		usleep(2000);
 		const std::chrono::duration<double> age = std::chrono::steady_clock::now() - begin;
@@ -146,7 +148,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < threads; i++)
 		servers.emplace_back(app::serve, i + 1, (long)population / threads, (long)churn / threads,
 		                     leak / threads);
-	std::this_thread::sleep_for(std::chrono::seconds(2));
+	while (app::ready_count < threads)
+		usleep(10000);
 	puts("ready");
 	fflush(stdout);
 	for (auto &server : servers)
