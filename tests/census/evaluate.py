@@ -104,7 +104,7 @@ CASES = {
 }
 for version in ("3.9.18", "3.10.13", "3.12.1", "3.13.0"):
     CASES["python-" + version] = Case("instances.py", r"^PendingReply$", 500,
-                                      flags="/root/.pyenv/versions/%s/bin/python" % version)
+                                      flags=os.path.expanduser("~/.pyenv/versions/%s/bin/python" % version))
 
 
 def start(case, command, for_s):
