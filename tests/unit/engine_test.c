@@ -10,6 +10,8 @@
 #define MAX_SEEN 64
 
 struct seen {
+	struct pl_report report; /* the last one */
+	unsigned report_count;
 	struct pl_reading readings[MAX_SEEN];
 	size_t count;
 	struct pl_self self;
@@ -30,6 +32,14 @@ static void on_reading(void *ctx, const struct pl_reading *reading)
 static void on_self(void *ctx, const struct pl_self *self)
 {
 	((struct seen *)ctx)->self = *self;
+}
+
+static void on_report(void *ctx, const struct pl_report *report)
+{
+	struct seen *seen = ctx;
+
+	seen->report = *report;
+	seen->report_count++;
 }
 
 static void on_log(void *ctx, enum pl_severity severity, const char *message)
@@ -107,7 +117,9 @@ static void remove_process(int pid)
 
 static struct pl_engine *start(struct seen *seen, const char *const settings[][3])
 {
-	const struct pl_emit emit = { .ctx = seen, .reading = on_reading, .self = on_self };
+	const struct pl_emit emit = {
+		.ctx = seen, .reading = on_reading, .report = on_report, .self = on_self
+	};
 	const struct pl_log log = { on_log, seen };
 	struct pl_config_faults faults = { 0 };
 	struct pl_config *config = pl_config_new();
@@ -433,6 +445,48 @@ static void test_stuck(void)
 	remove_process(51);
 }
 
+/* "Unreadable" is an alert of its own, and so is its end. */
+static void test_unreadable(void)
+{
+	static const char *const settings[][3] = { { "u", "Command", "held" },
+		                                       { NULL, "ReadTimeout", "1" },
+		                                       { NULL, "TimeScale", "30" },
+		                                       { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	char path[512];
+	double at_s = 0;
+	FILE *pipe_end;
+
+	put_process(
+		&(struct fake){ .pid = 70, .ppid = 1, .comm = "held", .start_ticks = 10, .anon_kib = 100 });
+	snprintf(path, sizeof(path), "%s/70/smaps_rollup", root);
+	remove(path);
+	if (mkfifo(path, 0600) != 0)
+		abort();
+	engine = start(&seen, settings);
+	for (; at_s < 200 && seen.report_count == 0; at_s += 1) {
+		pl_engine_tick(engine, (struct pl_time){ at_s, 1700000000 + at_s });
+		usleep(50000);
+	}
+	is_num(seen.report_count, 1, "a read that hangs for long is told");
+	is_str(seen.report.reason, "unreadable", "as what it is");
+	ok(seen.report.alarm && strstr(seen.report.message, "held[70] unreadable for"), "by name");
+	pipe_end = fopen(path, "w");
+	remove(path);
+	put_process(
+		&(struct fake){ .pid = 70, .ppid = 1, .comm = "held", .start_ticks = 10, .anon_kib = 100 });
+	if (pipe_end)
+		fclose(pipe_end);
+	for (int i = 0; i < 200 && seen.report_count < 2; i++, at_s += 1) {
+		pl_engine_tick(engine, (struct pl_time){ at_s, 1700000000 + at_s });
+		usleep(50000);
+	}
+	ok(seen.report_count == 2 && seen.report.recovered, "and its end");
+	pl_engine_free(engine);
+	remove_process(70);
+}
+
 int main(void)
 {
 	char command[300];
@@ -448,6 +502,7 @@ int main(void)
 	test_pid_file();
 	test_many_groups();
 	test_stuck();
+	test_unreadable();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);
 	return system(command) != 0 || tap_done();
 }

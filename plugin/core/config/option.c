@@ -85,6 +85,8 @@ const struct pl_option pl_options[] = {
 	  100, "1", "percent of one CPU for reads that walk a process' memory" },
 	{ "MaxLockTime", PL_OPTION_MILLISECONDS, PL_STORE_DOUBLE, GLOBAL(max_lock_ms_per_min), 0, 60000,
 	  "20", "ms a minute that such reads may hold one process' memory map" },
+	{ "ReadTimeout", PL_OPTION_DURATION, PL_STORE_DOUBLE, GLOBAL(read_timeout_s), 1, 60, "5s",
+	  "a read that hangs longer is given up, and the process left alone for a while" },
 
 	/* What is published */
 	SWITCH("CollectMemory", collect.memory, "true", "memory by kind, RSS, address space"),

@@ -75,6 +75,7 @@ struct pl_config {
 	double state_interval_s;         /* StateInterval: between two saves, TimeScale or not */
 	double deep_read_budget_percent; /* DeepReadBudget: of one CPU, for tiers 1-3 */
 	double max_lock_ms_per_min;      /* MaxLockTime: a minute, of one process' mmap lock */
+	double read_timeout_s;           /* ReadTimeout: a read that hangs longer is given up */
 	double time_scale;               /* TimeScale */
 	bool auto_enabled;               /* Auto: on by itself when nothing is matched */
 	uint64_t auto_min_size_bytes;    /* AutoMinSize */

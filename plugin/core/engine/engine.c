@@ -135,9 +135,25 @@ static void job_stuck(void *ctx, const struct pl_job *job)
 	pl_engine_deep_stuck(ctx, job);
 }
 
+static void job_hanging(void *ctx, const struct pl_job *job, double for_s)
+{
+	if (job->kind == PL_JOB_DEEP)
+		pl_engine_deep_hanging(ctx, job, for_s);
+}
+
+static void job_returned(void *ctx, const struct pl_job *job)
+{
+	if (job->kind == PL_JOB_DEEP)
+		pl_engine_deep_returned(ctx, job);
+}
+
 static void collect(struct pl_engine *engine)
 {
-	const struct pl_worker_callbacks callbacks = { job_done, job_stuck, engine };
+	const struct pl_worker_callbacks callbacks = { .done = job_done,
+		                                           .stuck = job_stuck,
+		                                           .hanging = job_hanging,
+		                                           .returned = job_returned,
+		                                           .ctx = engine };
 
 	pl_worker_collect(engine->worker, &callbacks);
 }

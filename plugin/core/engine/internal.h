@@ -57,6 +57,8 @@ struct pl_process {
 	double lock_us;
 	double quarantine_until_s;
 	uint32_t stuck_count;
+	double hanging_s; /* a read of it has hung for so long; 0: none does */
+	bool hanging_told;
 
 	/* regions */
 	bool regions_pending;
@@ -168,6 +170,8 @@ void pl_engine_pulse_all(struct pl_engine *engine);
 void pl_engine_post_deep(struct pl_engine *engine);
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_deep_hanging(struct pl_engine *engine, const struct pl_job *job, double for_s);
+void pl_engine_deep_returned(struct pl_engine *engine, const struct pl_job *job);
 /* The process that a job was for, if it is still that one. */
 struct pl_process *pl_engine_process_of(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_complain_of_denied(struct pl_engine *engine, const struct pl_process *process);
@@ -198,6 +202,9 @@ int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process);
 /* Tells its matches that this run of the program is over. */
 void pl_engine_end_track(struct pl_engine *engine, struct pl_process *process);
 void pl_engine_judge(struct pl_engine *engine);
+/* Tells each match of a process that it cannot be read any more, or that it can again. */
+void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process *process,
+                               bool over);
 /* Unix time at which a process started; 0 when unknown. */
 double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks);
 

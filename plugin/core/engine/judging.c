@@ -44,6 +44,24 @@ static void tell(struct pl_engine *engine, const struct pl_group *group, struct 
 	engine->emit.report(engine->emit.ctx, report);
 }
 
+void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process *process,
+                               bool over)
+{
+	for (uint16_t i = 0; i < process->group_count; i++) {
+		const struct pl_group *group = &engine->groups[process->groups[i]];
+		struct pl_report report;
+
+		pl_track_describe(process->track, group->settings, group->name, process->comm, &report);
+		report.previous = report.verdict;
+		report.alarm = !over;
+		report.recovered = over;
+		report.reason = "unreadable";
+		pl_explain_unreadable(process->comm, process->ident.pid, process->hanging_s, over,
+		                      report.message, sizeof(report.message));
+		tell(engine, group, &report);
+	}
+}
+
 /* What pl_track_report() marks as told; each match of a process has to be told by itself. */
 struct told {
 	uint8_t verdict;

@@ -9,6 +9,7 @@
 #define PARTIAL_MAX 8       /* pulses in a row that may leave status unread */
 #define QUARANTINE_S 60.0   /* after the first hanging read; doubles up to an hour */
 #define QUARANTINE_MAX_S 3600.0
+#define HANGING_TOLD_S 60.0 /* a read that has hung for so long is worth an alert */
 
 /*
  * A process in which nothing happened for REST_AFTER pulses rests: every second pulse is left out,
@@ -524,4 +525,29 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 	if (job->kind == PL_JOB_DEEP)
 		process->deep_pending = false;
 	process->quarantine_until_s = engine->now.mono_s + wait_s;
+}
+
+void pl_engine_deep_hanging(struct pl_engine *engine, const struct pl_job *job, double for_s)
+{
+	struct pl_process *process = pl_engine_process_of(engine, job);
+
+	if (!process)
+		return;
+	process->hanging_s = for_s;
+	if (for_s * engine->config->time_scale < HANGING_TOLD_S || process->hanging_told)
+		return;
+	process->hanging_told = true;
+	pl_engine_tell_unreadable(engine, process, false);
+}
+
+void pl_engine_deep_returned(struct pl_engine *engine, const struct pl_job *job)
+{
+	struct pl_process *process = pl_engine_process_of(engine, job);
+
+	if (!process)
+		return;
+	if (process->hanging_told)
+		pl_engine_tell_unreadable(engine, process, true);
+	process->hanging_told = false;
+	process->hanging_s = 0;
 }

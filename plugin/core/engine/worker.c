@@ -15,7 +15,8 @@ enum slot_state {
 	SLOT_RUNNING,
 	SLOT_DONE,
 	SLOT_STUCK,     /* given up, not yet reported */
-	SLOT_ABANDONED, /* reported; free when its read ends */
+	SLOT_ABANDONED, /* reported; its read still hangs */
+	SLOT_RETURNED,  /* and has ended, not yet reported */
 };
 
 struct slot {
@@ -241,7 +242,7 @@ static bool run_next(struct thread *thread)
 		pthread_cond_broadcast(&worker->changed);
 		return !thread->stuck;
 	}
-	slot->state = SLOT_FREE;
+	slot->state = SLOT_RETURNED;
 	return false;
 }
 
@@ -355,7 +356,7 @@ static void give_up_stuck(struct pl_worker *worker)
 	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
 		struct slot *slot = &worker->slots[i];
 
-		if (slot->state == SLOT_RUNNING && now - slot->started_s > PL_WORKER_READ_TIMEOUT_S) {
+		if (slot->state == SLOT_RUNNING && now - slot->started_s > worker->config->read_timeout_s) {
 			slot->state = SLOT_STUCK;
 			any = true;
 		}
@@ -369,21 +370,28 @@ static void give_up_stuck(struct pl_worker *worker)
 	(void)ensure_thread(worker);
 }
 
+static void report_slot(struct slot *slot, const struct pl_worker_callbacks *callbacks)
+{
+	if (slot->state == SLOT_DONE) {
+		callbacks->done(callbacks->ctx, &slot->job);
+		slot->state = SLOT_FREE;
+	} else if (slot->state == SLOT_STUCK) {
+		callbacks->stuck(callbacks->ctx, &slot->job);
+		slot->state = SLOT_ABANDONED;
+	} else if (slot->state == SLOT_ABANDONED) {
+		callbacks->hanging(callbacks->ctx, &slot->job, now_s() - slot->started_s);
+	} else if (slot->state == SLOT_RETURNED) {
+		callbacks->returned(callbacks->ctx, &slot->job);
+		slot->state = SLOT_FREE;
+	}
+}
+
 void pl_worker_collect(struct pl_worker *worker, const struct pl_worker_callbacks *callbacks)
 {
 	pthread_mutex_lock(&worker->lock);
 	give_up_stuck(worker);
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
-		struct slot *slot = &worker->slots[i];
-
-		if (slot->state == SLOT_DONE) {
-			callbacks->done(callbacks->ctx, &slot->job);
-			slot->state = SLOT_FREE;
-		} else if (slot->state == SLOT_STUCK) {
-			callbacks->stuck(callbacks->ctx, &slot->job);
-			slot->state = SLOT_ABANDONED;
-		}
-	}
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++)
+		report_slot(&worker->slots[i], callbacks);
 	pthread_mutex_unlock(&worker->lock);
 }
 

@@ -2,7 +2,7 @@
  * The thread that does what may block: reads that need a target's mmap lock.
  *
  * A tick posts jobs and collects results, and never waits. A read that hangs is given up after
- * PL_WORKER_READ_TIMEOUT_S: another thread takes over, and the stuck one ends when its read does.
+ * ReadTimeout: another thread takes over, and the stuck one ends when its read does.
  * There are at most PL_WORKER_THREADS of them, ever, at one time.
  */
 #ifndef PL_ENGINE_WORKER_H
@@ -15,7 +15,6 @@
 #include "state/state.h"
 
 #define PL_WORKER_THREADS 4
-#define PL_WORKER_READ_TIMEOUT_S 5.0
 #define PL_WORKER_JOBS 256
 #define PL_MEMBERSHIPS_MAX 16 /* matches that one process can be in */
 #define PL_UNIT_SIZE 128
@@ -58,10 +57,15 @@ struct pl_worker *pl_worker_new(const struct pl_procfs *fs, const struct pl_host
 /* Copies the job. Returns false when the queue is full. Starts the thread at the first one. */
 bool pl_worker_post(struct pl_worker *worker, const struct pl_job *job);
 
-/* Calls `done` for every finished job, and `stuck` once for every job that is given up. */
+/*
+ * Calls `done` for every finished job, and `stuck` once for every job that is given up: then
+ * `hanging` each time as long as its read hangs, and `returned` at its end.
+ */
 struct pl_worker_callbacks {
 	void (*done)(void *ctx, const struct pl_job *job);
 	void (*stuck)(void *ctx, const struct pl_job *job);
+	void (*hanging)(void *ctx, const struct pl_job *job, double for_s);
+	void (*returned)(void *ctx, const struct pl_job *job);
 	void *ctx;
 };
 void pl_worker_collect(struct pl_worker *worker, const struct pl_worker_callbacks *callbacks);

@@ -42,6 +42,13 @@ struct pl_explain_subject {
 /* One sentence of at most `size` - 1 bytes. */
 void pl_explain_message(const struct pl_explain_subject *subject, char *out, size_t size);
 
+/*
+ * The sentence for a process whose memory cannot be read: a read of it has hung for `for_s`; or,
+ * with `over`, it returned after that.
+ */
+void pl_explain_unreadable(const char *name, int32_t pid, double for_s, bool over, char *out,
+                           size_t size);
+
 /* "anon", "shmem", "vm", "threads", "fds", "connections" */
 const char *pl_explain_metric(enum pl_series series);
 
