@@ -102,6 +102,8 @@ ok(wait_for(lambda: any(line[0] == "procleak_leaking" and LEAKY in line[1] and l
                         and LEAKY in line[4] for line in daemon.notified())),
    "the notifier is told of the leak", daemon.notified())
 
+ok(wait_for(lambda: LEAKY + "_share" in daemon.charts()), "what it grows with has a chart",
+   sorted(daemon.charts(LEAKY)))
 # a walk of all its mappings is dear, and may be some time ago
 ok(wait_for(lambda: daemon.last(LEAKY + "_regions", "anon", 300)), "its regions say where it grows",
    sorted(daemon.charts(LEAKY)))

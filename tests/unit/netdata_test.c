@@ -679,6 +679,13 @@ static void test_life(void)
 	tick(&w, 2, &reading, 1);
 	ok(said(&w, "SET 'growth' = 3600\nSET 'leak' = 3600\n"), "a leak has a forecast");
 	is_accepted(&w.model, &w.wire, "a forecast");
+	pl_findings_set(&reading.findings, PL_FINDING_WITH_CONNECTIONS, 97.4);
+	pl_findings_set(&reading.findings, PL_FINDING_PER_CONNECTION, 131072);
+	tick(&w, 2, &reading, 1);
+	ok(said(&w, "BEGIN 'procleak.web_share'\nSET 'connections' = 97\nSET 'threads' =\n") &&
+	       said(&w, "BEGIN 'procleak.web_each'\nSET 'connection' = 131072\n"),
+	   "and is told by what it comes with, and how much for each");
+	is_accepted(&w.model, &w.wire, "an attribution");
 	pl_findings_set(&reading.findings, PL_FINDING_VERDICT, PL_VERDICT_GROWING);
 	tick(&w, 2, &reading, 1);
 	ok(said(&w, "SET 'growth' = 3600\nSET 'leak' =\n"), "mere growth has none that alerts are on");
