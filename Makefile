@@ -297,12 +297,24 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@status=0; tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
+NETDATA_PLUGINS ?= /usr/lib/netdata/plugins.d
+NETDATA_STOCK ?= /usr/lib/netdata/conf.d
+# the alerts in the form that the installed daemon reads: before 1.38 it had another one
+NETDATA_VERSION ?= $(shell netdata -V 2>/dev/null | sed -n 's/^netdata v//p')
+NETDATA_ALERTS = procleak$(if $(filter 1.37.%,$(NETDATA_VERSION)),-1.37).conf
 COLLECTD_PLUGINS ?= /usr/lib/collectd
 
 .PHONY: install
 install: all ## install the collectd plugin and the command (DESTDIR, PREFIX, COLLECTD_PLUGINS)
 	install -D -m 755 $(BUILD)/procleak $(DESTDIR)$(PREFIX)/bin/procleak
 	install -D -m 644 $(BUILD)/procleak.so $(DESTDIR)$(COLLECTD_PLUGINS)/procleak.so
+
+.PHONY: install-netdata
+install-netdata: all ## install the Netdata plugin (DESTDIR, NETDATA_PLUGINS, NETDATA_STOCK)
+	install -D -m 755 $(BUILD)/procleak.plugin $(DESTDIR)$(NETDATA_PLUGINS)/procleak.plugin
+	install -D -m 644 conf/procleak.conf $(DESTDIR)$(NETDATA_STOCK)/procleak.conf
+	install -D -m 644 conf/health.d/$(NETDATA_ALERTS) $(DESTDIR)$(NETDATA_STOCK)/health.d/procleak.conf
+	@echo "as root: setcap cap_dac_read_search,cap_sys_ptrace+ep $(NETDATA_PLUGINS)/procleak.plugin"
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

@@ -108,6 +108,16 @@ ok(wait_for(lambda: LEAKY + "_share" in daemon.charts()), "what it grows with ha
 ok(wait_for(lambda: daemon.last(LEAKY + "_regions", "anon", 300)), "its regions say where it grows",
    sorted(daemon.charts(LEAKY)))
 
+# the live table, where the daemon lets it be called without its cloud
+if not netdata.is_old():
+    found = daemon.get("api/v1/function?function=procleak") or {}
+    columns = found.get("columns", {})
+    rows = {row[columns["Series"]["index"]]: row for row in found.get("data", [])}
+    ok(found.get("status") == 200 and LEAKY in rows, "the function is answered", found)
+    ok(rows[LEAKY][columns["Verdict"]["index"]] in ("leaking", "critical"), "with the verdict",
+       rows[LEAKY])
+    ok(rows[STEADY][columns["Memory"]["index"]] > 1, "and memory", rows[STEADY])
+
 # a restart
 plugin = daemon.plugin_pids()
 begin = len(daemon.notified())
