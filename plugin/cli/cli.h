@@ -14,6 +14,7 @@ int pl_cli_watch(int argc, char **argv);
 int pl_cli_status(int argc, char **argv);
 int pl_cli_check_config(int argc, char **argv);
 int pl_cli_census(int argc, char **argv);
+int pl_cli_explain(int argc, char **argv);
 int pl_cli_record(int argc, char **argv);
 int pl_cli_replay(int argc, char **argv);
 

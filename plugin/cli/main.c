@@ -17,6 +17,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
 	{ "watch", pl_cli_watch, "look at processes right now" },
 	{ "status", pl_cli_status, "what the daemon's plugin knows" },
+	{ "explain", pl_cli_explain, "the evidence about a leak, for a person" },
 	{ "census", pl_cli_census, "tell what kinds of objects pile up in a process" },
 	{ "record", pl_cli_record, "write a trace of processes as CSV" },
 	{ "replay", pl_cli_replay, "run the detector over recorded traces" },

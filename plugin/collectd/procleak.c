@@ -16,6 +16,7 @@
 #include "series.h"
 #include "translate.h"
 
+#define EVIDENCE_DIR "procleak-evidence"
 #define STATE_FILE "procleak.json" /* below the daemon's BaseDir, unless the user names another */
 #define SENDER_TIMEOUT_S 0.5
 
@@ -68,6 +69,7 @@ static struct pl_config *build_config(struct pl_config_faults *faults)
 	if (!config)
 		return NULL;
 	pl_config_set(config, PL_CONFIG_GLOBAL, "StateFile", STATE_FILE, NULL, NULL);
+	pl_config_set(config, PL_CONFIG_GLOBAL, "EvidenceDir", EVIDENCE_DIR, NULL, NULL);
 	for (size_t i = 0; i < host.block_count; i++)
 		pl_collectd_translate(config, host.blocks[i], NULL, NULL, faults);
 	return config;
@@ -102,17 +104,17 @@ static int take_config(oconfig_item_t *block)
 	return 0;
 }
 
-/* The daemon has changed to its BaseDir by now; messages should name the file in full. */
-static void complete_state_file(struct pl_config *config)
+/* The daemon has changed to its BaseDir by now; messages should name files in full. */
+static void complete_path(struct pl_config *config, const char *option, const char *given)
 {
 	char *directory;
 	char *path;
 
-	if (!config->state_file[0] || config->state_file[0] == '/')
+	if (!given[0] || given[0] == '/')
 		return;
 	directory = getcwd(NULL, 0);
-	if (directory && asprintf(&path, "%s/%s", directory, config->state_file) >= 0) {
-		pl_config_set(config, PL_CONFIG_GLOBAL, "StateFile", path, NULL, NULL);
+	if (directory && asprintf(&path, "%s/%s", directory, given) >= 0) {
+		pl_config_set(config, PL_CONFIG_GLOBAL, option, path, NULL, NULL);
 		free(path);
 	}
 	free(directory);
@@ -192,7 +194,8 @@ static void start_engine(struct pl_config_faults *faults)
 
 	if (config) {
 		pl_config_finish(config, faults);
-		complete_state_file(config);
+		complete_path(config, "StateFile", config->state_file);
+		complete_path(config, "EvidenceDir", config->evidence_dir);
 		remember_notify(config);
 		snprintf(root, sizeof(root), "%s", config->proc_root);
 		error = pl_engine_new(&host.engine, config, &emit, &log_sink);

@@ -15,6 +15,7 @@
 #define PROGRAM "procleak.plugin"
 #define CONFIG_FILE "procleak.conf"
 #define STATE_FILE "procleak.json"
+#define EVIDENCE_DIR "procleak-evidence"
 #define UPDATE_EVERY_MAX_S 3600
 
 /* --- command line ------------------------------------------------------------------------------
@@ -229,6 +230,8 @@ static void set_state_file(struct pl_config *config)
 		return;
 	snprintf(path, sizeof(path), "%s/" STATE_FILE, directory);
 	pl_config_set(config, PL_CONFIG_GLOBAL, "StateFile", path, NULL, NULL);
+	snprintf(path, sizeof(path), "%s/" EVIDENCE_DIR, directory);
+	pl_config_set(config, PL_CONFIG_GLOBAL, "EvidenceDir", path, NULL, NULL);
 }
 
 /* Proc of the host, where Netdata was told that it is elsewhere. */

@@ -180,8 +180,8 @@ for line in OPTIONS.splitlines():
         TABLE[entry.group(1).lower()] = (entry.group(1), entry.group(3))
 ok(len(TABLE) > 30, "options were listed", OPTIONS)
 
-# StateFile's default is the host's; Pid is for terminal commands; the rest are examples.
-NO_DEFAULT = {"statefile", "process", "processmatch"}
+# The defaults of StateFile and EvidenceDir are the host's; Pid is for terminal commands; the rest are examples.
+NO_DEFAULT = {"statefile", "evidencedir", "process", "processmatch"}
 
 
 def settings(path, pattern):

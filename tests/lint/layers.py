@@ -9,7 +9,7 @@ from pathlib import Path
 
 # base knows nobody; a host (plugin/cli, plugin/collectd, ...) may know every module.
 ORDER = ("base parse procfs log config discover sample census regions budget history trend judge explain "
-         "emit track state engine").split()
+         "emit track state evidence engine").split()
 # check-config reads <Plugin> blocks with the very translation that the plugin uses.
 SHARED = {("cli", "../collectd/translate.h")}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

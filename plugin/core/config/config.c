@@ -82,6 +82,7 @@ void pl_config_free(struct pl_config *config)
 	free(config->proc_root);
 	free(config->cgroup_root);
 	free(config->state_file);
+	free(config->evidence_dir);
 	free(config);
 }
 

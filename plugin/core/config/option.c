@@ -109,6 +109,12 @@ const struct pl_option pl_options[] = {
 	  "keeps what was learned over a restart; empty: nothing is kept" },
 	{ "StateInterval", PL_OPTION_DURATION, PL_STORE_DOUBLE, GLOBAL(state_interval_s), 1, DAY_S,
 	  "5m", "how often the state is saved; also at shutdown and at each alert" },
+	{ "EvidenceDir", PL_OPTION_FILE, PL_STORE_TEXT, GLOBAL(evidence_dir), 0, 0, "",
+	  "keeps a file about each leak that was alerted; empty: none is written" },
+	{ "EvidenceFiles", PL_OPTION_COUNT, PL_STORE_U32, GLOBAL(evidence_file_count), 1, 10000, "50",
+	  "at most so many of them, the oldest go first" },
+	{ "EvidenceArguments", PL_OPTION_BOOL, PL_STORE_BOOL, GLOBAL(evidence_arguments), 0, 1, "false",
+	  "with the arguments of the command, which may hold secrets" },
 };
 
 const size_t pl_option_count = sizeof(pl_options) / sizeof(pl_options[0]);

@@ -72,6 +72,9 @@ struct pl_config {
 	char *proc_root;                 /* ProcFS */
 	char *cgroup_root;               /* CgroupFS */
 	char *state_file;                /* StateFile; empty: none is kept */
+	char *evidence_dir;              /* EvidenceDir; empty: none is written */
+	uint32_t evidence_file_count;    /* EvidenceFiles: at most */
+	bool evidence_arguments;         /* EvidenceArguments: arguments of commands, too */
 	double state_interval_s;         /* StateInterval: between two saves, TimeScale or not */
 	double deep_read_budget_percent; /* DeepReadBudget: of one CPU, for tiers 1-3 */
 	double max_lock_ms_per_min;      /* MaxLockTime: a minute, of one process' mmap lock */

@@ -126,6 +126,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 		pl_engine_saved(engine, job);
 	else if (job->kind == PL_JOB_REGIONS)
 		pl_engine_regions_done(engine, job);
+	else if (job->kind == PL_JOB_EVIDENCE)
+		pl_engine_evidence_done(engine, job);
 	else
 		pl_engine_deep_done(engine, job);
 }

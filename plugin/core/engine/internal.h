@@ -139,6 +139,8 @@ struct pl_engine {
 	double save_due_s;
 	bool saving; /* the worker writes it out */
 	struct pl_complaint save_complaint;
+	unsigned evidence_pending; /* jobs under way */
+	struct pl_complaint evidence_complaint;
 	struct pl_complaint denied_complaint;
 	struct pl_complaint stuck_complaint;
 	struct pl_complaint fds_complaint;
@@ -187,6 +189,8 @@ void pl_engine_settle(struct pl_engine *engine, double predicted_us, double actu
 /* Forgets what was read: another process, or another program in it. */
 void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *process);
 void pl_engine_post_regions(struct pl_engine *engine);
+/* How long reading them is expected to take. */
+double pl_engine_regions_us(const struct pl_process *process);
 void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_regions_stuck(struct pl_engine *engine, struct pl_process *process);
 /* Fills *out. Returns false when there is nothing recent enough. */
@@ -195,6 +199,11 @@ bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_proc
 /* Adds a member to its group's sum: shared pages once. */
 void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *group,
                            const struct pl_process *process);
+
+/* casefile.c: a file about each leak that is alerted. */
+void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *group,
+                             const struct pl_report *report);
+void pl_engine_evidence_done(struct pl_engine *engine, const struct pl_job *job);
 
 /* judging.c: histories and verdicts. */
 /* Begins a process' history anew. Returns 0, or -1 when out of memory. */

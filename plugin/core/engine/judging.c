@@ -37,11 +37,12 @@ static void tell(struct pl_engine *engine, const struct pl_group *group, struct 
 		report->subject.kind = PL_SUBJECT_MATCH;
 	if (report->alarm || report->recovered)
 		pl_engine_save_soon(engine);
-	if (!engine->emit.report)
-		return;
 	if (report->subject.pid > 0)
 		report->subject.start_s = pl_engine_start_s(engine, report->subject.start_ticks);
-	engine->emit.report(engine->emit.ctx, report);
+	if (report->alarm)
+		pl_engine_keep_evidence(engine, group, report);
+	if (engine->emit.report)
+		engine->emit.report(engine->emit.ctx, report);
 }
 
 void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process *process,

@@ -26,7 +26,7 @@ void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *proces
 		*process->ledger = (struct pl_ledger){ 0 };
 }
 
-static double predict_us(const struct pl_process *process)
+double pl_engine_regions_us(const struct pl_process *process)
 {
 	if (process->regions_us > 0)
 		return process->regions_us;
@@ -61,7 +61,7 @@ static bool is_due(const struct pl_engine *engine, const struct pl_process *proc
 static bool post(struct pl_engine *engine, size_t index)
 {
 	struct pl_process *process = engine->processes[index];
-	const double cost_us = predict_us(process);
+	const double cost_us = pl_engine_regions_us(process);
 	const double spacing_s = pl_budget_spacing_s(&engine->budget, cost_us);
 	const bool grows = process->verdict >= PL_VERDICT_GROWING;
 	/* the first reading is what all later ones are compared with */

@@ -506,6 +506,8 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 	struct pl_process *process = pl_engine_process_of(engine, job);
 	double wait_s = QUARANTINE_S;
 
+	if (job->kind == PL_JOB_EVIDENCE)
+		engine->evidence_pending--;
 	if (job->kind == PL_JOB_SAVE)
 		return; /* the disk hangs, not a process */
 	pl_log_complain(&engine->log, &engine->stuck_complaint, engine->now.mono_s, PL_LOG_WARNING,

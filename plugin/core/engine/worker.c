@@ -1,6 +1,7 @@
 #include "engine/worker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -199,6 +200,44 @@ static double sockets_max_age_s(const struct pl_job *job, double at_s)
 	return age_s < SOCKETS_MAX_AGE_S ? age_s : SOCKETS_MAX_AGE_S;
 }
 
+static void write_evidence(const struct pl_worker *worker, struct pl_job *job,
+                           const struct pl_evidence_facts *facts)
+{
+	const struct pl_config *config = worker->config;
+	char path[PATH_MAX];
+	char *text = NULL;
+	size_t len;
+
+	job->error = pl_evidence_compose(job->evidence, facts, &text, &len);
+	if (job->error == 0)
+		job->error = pl_evidence_keep(config->evidence_dir, config->evidence_file_count,
+		                              job->evidence, text, len, path, sizeof(path));
+	free(text);
+}
+
+static void keep_evidence(struct thread *thread, struct pl_job *job)
+{
+	const struct pl_worker *worker = thread->worker;
+	struct pl_evidence_case *about = job->evidence;
+	struct pl_evidence_facts *facts = malloc(sizeof(*facts));
+
+	if (job->with_regions) {
+		read_regions(thread, job);
+		if (job->error == 0)
+			pl_ledger_update(&about->ledger, job->regions, about->track.now.mono_s,
+			                 about->ledger.now.work_us);
+		about->has_ledger |= job->error == 0;
+	}
+	job->error = -ENOMEM;
+	if (facts) {
+		pl_evidence_gather(worker->fs, job->ident.pid, worker->config->evidence_arguments, facts);
+		write_evidence(worker, job, facts);
+	}
+	free(facts);
+	free(job->evidence);
+	job->evidence = NULL;
+}
+
 static void run_job(struct thread *thread, struct pl_job *job)
 {
 	const double at_s = now_s();
@@ -209,6 +248,8 @@ static void run_job(struct thread *thread, struct pl_job *job)
 		save(thread->worker, job);
 	else if (job->kind == PL_JOB_REGIONS)
 		read_regions(thread, job);
+	else if (job->kind == PL_JOB_EVIDENCE)
+		keep_evidence(thread, job);
 	else
 		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, at_s,
 		                            sockets_max_age_s(job, at_s), &job->deep);
@@ -468,9 +509,14 @@ bool pl_worker_free(struct pl_worker *worker, double timeout_s)
 		return false;
 	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
 		reap(&worker->threads[i]);
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++)
-		if (worker->slots[i].state == SLOT_QUEUED && worker->slots[i].job.kind == PL_JOB_SAVE)
+	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+		if (worker->slots[i].state != SLOT_QUEUED)
+			continue;
+		if (worker->slots[i].job.kind == PL_JOB_SAVE)
 			pl_state_writer_free(worker->slots[i].job.state);
+		else if (worker->slots[i].job.kind == PL_JOB_EVIDENCE)
+			free(worker->slots[i].job.evidence);
+	}
 	pthread_mutex_destroy(&worker->lock);
 	pthread_cond_destroy(&worker->changed);
 	free(worker);

@@ -10,6 +10,7 @@
 
 #include "config/settings.h"
 #include "discover/match.h"
+#include "evidence/evidence.h"
 #include "regions/regions.h"
 #include "sample/sample.h"
 #include "state/state.h"
@@ -24,6 +25,7 @@ enum pl_job_kind {
 	PL_JOB_DEEP,     /* tier 1 */
 	PL_JOB_SAVE,     /* writes the state */
 	PL_JOB_REGIONS,  /* tier 2 */
+	PL_JOB_EVIDENCE, /* writes a file about a leak */
 };
 
 struct pl_job {
@@ -36,7 +38,9 @@ struct pl_job {
 	char comm[PL_COMM_SIZE];
 	double tick_s;         /* CLOCK_MONOTONIC: when the tick that asks for it began; DEEP only */
 	uint64_t thread_count; /* REGIONS only */
-	struct pl_state_writer *state; /* SAVE only; the worker frees it */
+	struct pl_state_writer *state;     /* SAVE only; the worker frees it */
+	struct pl_evidence_case *evidence; /* EVIDENCE only; likewise */
+	bool with_regions;                 /* EVIDENCE: smaps may be read for it once more */
 
 	/* results */
 	uint16_t memberships[PL_MEMBERSHIPS_MAX]; /* indices of matches */

@@ -14,7 +14,7 @@
 #define LEAST_HELD_POINTS 6
 
 #define LEAST_POINTS 12 /* for a regression of several columns */
-#define MOST_ERROR 0.2  /* of a share, for it to be known */
+#define MOST_ERROR 0.3  /* of a share, for it to be known */
 #define SHARE_OF_CAUSE 0.5
 #define SHARE_OF_NONE 0.4
 #define LEAST_VARIATION 0.15 /* of a flow, for it to speak for time alone */

@@ -357,6 +357,34 @@ int pl_procfs_open_mapped(const struct pl_procfs *fs, int32_t pid, uint64_t star
 	return fd;
 }
 
+struct thread_listing {
+	pl_procfs_thread_fn *thread;
+	void *ctx;
+};
+
+static void thread_entry(void *ctx, const struct dirent_record *record)
+{
+	const struct thread_listing *listing = ctx;
+	const int32_t tid = pid_of_name(record->name);
+
+	if (tid > 0)
+		listing->thread(listing->ctx, tid);
+}
+
+int pl_procfs_threads(const struct pl_procfs *fs, int32_t pid, pl_procfs_thread_fn *thread,
+                      void *ctx)
+{
+	struct thread_listing listing = { thread, ctx };
+	const int fd = open_file(fs, pid, "task", O_DIRECTORY);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = list_directory(fd, thread_entry, &listing);
+	close(fd);
+	return err;
+}
+
 /* Hybrid hosts mount v2 at "unified" beside v1's controllers. */
 static const char *cgroup_prefix(const struct pl_procfs *fs, enum pl_cgroup_kind kind)
 {

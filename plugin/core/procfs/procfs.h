@@ -89,6 +89,11 @@ int pl_procfs_open_mapped(const struct pl_procfs *fs, int32_t pid, uint64_t star
  */
 int pl_procfs_open_in_root(const struct pl_procfs *fs, int32_t pid, const char *path);
 
+/* Calls `thread` for each thread of the process. Returns 0 or -errno. */
+typedef void pl_procfs_thread_fn(void *ctx, int32_t tid);
+int pl_procfs_threads(const struct pl_procfs *fs, int32_t pid, pl_procfs_thread_fn *thread,
+                      void *ctx);
+
 /*
  * Reads `file` of the cgroup at `path` (as in PID/cgroup, `len` bytes) in the v2 hierarchy, or in
  * v1's memory hierarchy.

@@ -1,0 +1,577 @@
+/* `procleak explain`: the evidence about a leak, for a person. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <yajl/yajl_tree.h>
+
+#include "cli.h"
+#include "evidence/evidence.h"
+#include "explain/explain.h"
+#include "state/state.h"
+
+static const char program[] = "procleak explain";
+
+static const char *const default_directories[] = {
+	"/var/lib/collectd/procleak-evidence",
+	"/var/lib/netdata/procleak-evidence",
+};
+
+enum ink { INK_PLAIN, INK_TITLE, INK_HEAD, INK_BAD, INK_FAINT, INK_COUNT };
+
+struct page {
+	bool color;
+	bool json;
+	yajl_val root;
+};
+
+static void ink(const struct page *page, enum ink ink)
+{
+	static const char *const codes[INK_COUNT] = {
+		[INK_PLAIN] = "\033[0m",  [INK_TITLE] = "\033[1m", [INK_HEAD] = "\033[1;36m",
+		[INK_BAD] = "\033[1;31m", [INK_FAINT] = "\033[2m",
+	};
+
+	if (page->color)
+		fputs(codes[ink], stdout);
+}
+
+/* The file may come from anywhere: nothing of it reaches the terminal as a control sequence. */
+static void print_safe(const char *text)
+{
+	for (; *text; text++)
+		putchar((unsigned char)*text < ' ' || (unsigned char)*text >= 127 ? '?' : *text);
+}
+
+static yajl_val member(yajl_val map, const char *name)
+{
+	const char *path[] = { name, NULL };
+
+	return map ? yajl_tree_get(map, path, yajl_t_any) : NULL;
+}
+
+static const char *text_of(yajl_val map, const char *name)
+{
+	const yajl_val value = member(map, name);
+
+	return YAJL_IS_STRING(value) ? YAJL_GET_STRING(value) : NULL;
+}
+
+static double number_of(yajl_val map, const char *name)
+{
+	const yajl_val value = member(map, name);
+
+	return YAJL_IS_NUMBER(value) ? strtod(YAJL_GET_NUMBER(value), NULL) : NAN;
+}
+
+static size_t count_of(yajl_val array)
+{
+	return YAJL_IS_ARRAY(array) ? YAJL_GET_ARRAY(array)->len : 0;
+}
+
+static yajl_val item_of(yajl_val array, size_t i)
+{
+	return YAJL_GET_ARRAY(array)->values[i];
+}
+
+static void head(const struct page *page, const char *words)
+{
+	putchar('\n');
+	ink(page, INK_HEAD);
+	puts(words);
+	ink(page, INK_PLAIN);
+}
+
+static void print_bytes(double bytes, int width)
+{
+	char text[32] = "-";
+
+	if (isfinite(bytes))
+		pl_explain_bytes(bytes, text, sizeof(text));
+	printf("%*s", width, text);
+}
+
+/* Breaks at blanks; the first line follows what is printed already. */
+static void print_wrapped(const char *text, int indent)
+{
+	const size_t width = 76;
+	size_t used = (size_t)indent;
+
+	while (*text) {
+		const size_t len = strcspn(text, " ");
+		char word[256];
+
+		if (used > (size_t)indent && used + len > width) {
+			printf("\n%*s", indent, "");
+			used = (size_t)indent;
+		}
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		print_safe(word);
+		used += len;
+		text += len;
+		while (*text == ' ')
+			text++;
+		if (*text) {
+			putchar(' ');
+			used++;
+		}
+	}
+	putchar('\n');
+}
+
+static void print_time(const char *label, double time_s)
+{
+	const time_t t = (time_t)time_s;
+	struct tm local;
+	char text[64];
+
+	if (isfinite(time_s) && localtime_r(&t, &local) &&
+	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &local) > 0)
+		printf("  %-10s %s\n", label, text);
+}
+
+static void print_title(const struct page *page)
+{
+	const char *message = text_of(page->root, "message");
+	const char *command = text_of(page->root, "command");
+	const char *verdict = text_of(page->root, "verdict");
+	const bool bad =
+		verdict && (strcmp(verdict, "leaking") == 0 || strcmp(verdict, "critical") == 0);
+
+	ink(page, bad ? INK_BAD : INK_TITLE);
+	if (message)
+		print_wrapped(message, 0);
+	else
+		printf("%.0f\n", number_of(page->root, "pid"));
+	ink(page, INK_PLAIN);
+	if (text_of(page->root, "match"))
+		printf("  %-10s %s\n", "match", text_of(page->root, "match"));
+	if (command) {
+		printf("  %-10s ", "command");
+		print_wrapped(command, 13);
+	}
+	print_time("started", number_of(page->root, "start_time"));
+	print_time("growing", number_of(page->root, "since"));
+	print_time("written", number_of(page->root, "time"));
+}
+
+struct row {
+	const char *name;
+	double before;
+	double now;
+	bool outgrows;
+};
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a;
+	const struct row *y = b;
+	const double grown = (y->now - y->before) - (x->now - x->before);
+
+	return grown > 0 ? 1 : grown < 0 ? -1 : (y->now > x->now) - (y->now < x->now);
+}
+
+/* One reading alone. */
+static void print_now(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		printf("  %-12.12s", rows[i].name ? rows[i].name : "?");
+		print_bytes(rows[i].now, 13);
+		putchar('\n');
+	}
+}
+
+static void print_regions(const struct page *page)
+{
+	const yajl_val regions = member(page->root, "regions");
+	struct row rows[PL_REGION_COUNT];
+	size_t count = count_of(regions);
+	double grown = 0;
+	char span[32];
+
+	if (count == 0)
+		return;
+	if (count > PL_REGION_COUNT)
+		count = PL_REGION_COUNT;
+	for (size_t i = 0; i < count; i++) {
+		const yajl_val outgrows = member(item_of(regions, i), "outgrows_work");
+
+		rows[i] = (struct row){ text_of(item_of(regions, i), "region"),
+			                    number_of(item_of(regions, i), "before"),
+			                    number_of(item_of(regions, i), "now"), YAJL_IS_TRUE(outgrows) };
+		grown += fmax(rows[i].now - rows[i].before, 0);
+	}
+	qsort(rows, count, sizeof(rows[0]), compare_rows);
+	head(page, "Where it is");
+	if (!text_of(page->root, "verdict")) {
+		print_now(rows, count);
+		return;
+	}
+	pl_explain_duration(fmax(number_of(page->root, "regions_span_seconds"), 0), span, sizeof(span));
+	printf("  %-12s %12s %12s   growth in %s\n", "region", "before", "now", span);
+	for (size_t i = 0; i < count; i++) {
+		const double growth = rows[i].now - rows[i].before;
+
+		printf("  %-12.12s", rows[i].name ? rows[i].name : "?");
+		print_bytes(rows[i].before, 13);
+		print_bytes(rows[i].now, 13);
+		if (growth > 0 && grown > 0)
+			printf("   %3.0f %%%s", 100 * growth / grown,
+			       rows[i].outgrows ? "  keeps pace with the work done" : "");
+		putchar('\n');
+	}
+}
+
+static void print_mappings(const struct page *page)
+{
+	const yajl_val mappings = member(page->root, "growing_mappings");
+	const size_t count = count_of(mappings) < 10 ? count_of(mappings) : 10;
+
+	if (count == 0)
+		return;
+	head(page, "What grew the most");
+	for (size_t i = 0; i < count; i++) {
+		const yajl_val item = item_of(mappings, i);
+
+		print_bytes(number_of(item, "before"), 13);
+		fputs(" ->", stdout);
+		print_bytes(number_of(item, "now"), 11);
+		printf("  %-9.9s ", text_of(item, "region") ? text_of(item, "region") : "?");
+		print_safe(text_of(item, "name") ? text_of(item, "name") : "?");
+		putchar('\n');
+	}
+}
+
+static void print_cause(const struct page *page)
+{
+	const yajl_val drivers = member(page->root, "grows_with");
+	const char *cause = text_of(page->root, "cause");
+	const double per_unit = number_of(page->root, "bytes_per_unit");
+
+	if (!cause)
+		return;
+	head(page, "With what it grows");
+	if (strcmp(cause, "unknown") == 0)
+		puts("  cannot tell: nothing that was counted explains it, or several things do alike");
+	else
+		printf("  %s\n", cause);
+	if (isfinite(per_unit)) {
+		print_bytes(per_unit, 13);
+		printf(" for each %s (", text_of(page->root, "unit") ? text_of(page->root, "unit") : "?");
+		print_bytes(number_of(page->root, "bytes_per_unit_low"), 0);
+		fputs(" - ", stdout);
+		print_bytes(number_of(page->root, "bytes_per_unit_high"), 0);
+		puts(")");
+	}
+	for (size_t i = 0; i < count_of(drivers); i++) {
+		const yajl_val item = item_of(drivers, i);
+
+		printf("  %5.0f %% of the growth with each %s (+- %.0f)\n", 100 * number_of(item, "share"),
+		       text_of(item, "unit") ? text_of(item, "unit") : "?", 200 * number_of(item, "error"));
+	}
+}
+
+static void print_limit(const struct page *page)
+{
+	const char *limit = text_of(page->root, "limit");
+	char most_likely[32];
+	char low[32];
+	char high[32];
+
+	if (!limit)
+		return;
+	head(page, "Until when");
+	pl_explain_duration(number_of(page->root, "seconds_to_limit"), most_likely,
+	                    sizeof(most_likely));
+	pl_explain_duration(number_of(page->root, "seconds_to_limit_low"), low, sizeof(low));
+	pl_explain_duration(number_of(page->root, "seconds_to_limit_high"), high, sizeof(high));
+	printf("  %s is reached in %s", limit, most_likely);
+	if (isfinite(number_of(page->root, "seconds_to_limit_low")))
+		printf(", %s at the earliest", low);
+	if (isfinite(number_of(page->root, "seconds_to_limit_high")))
+		printf(", %s at the latest", high);
+	putchar('\n');
+}
+
+static void print_tally(const struct page *page, const char *name, const char *words)
+{
+	const yajl_val tally = member(page->root, name);
+	const size_t count = count_of(tally) < 10 ? count_of(tally) : 10;
+
+	if (count == 0)
+		return;
+	head(page, words);
+	for (size_t i = 0; i < count; i++) {
+		printf("  %8.0f  ", number_of(item_of(tally, i), "count"));
+		print_safe(text_of(item_of(tally, i), "name") ? text_of(item_of(tally, i), "name") : "?");
+		putchar('\n');
+	}
+}
+
+static void print_gates(const struct page *page)
+{
+	const yajl_val judged = member(page->root, "judged");
+
+	for (size_t i = 0; i < count_of(judged); i++) {
+		const yajl_val series = item_of(judged, i);
+		const yajl_val gates = member(series, "gates");
+		const char *metric = text_of(series, "metric");
+		const char *worst = text_of(page->root, "metric");
+
+		if (!metric || !worst || strcmp(metric, worst) != 0 || count_of(gates) == 0)
+			continue;
+		head(page, "Why it is called a leak");
+		for (size_t g = 0; g < count_of(gates); g++) {
+			const yajl_val gate = item_of(gates, g);
+			const bool held = YAJL_IS_TRUE(member(gate, "held"));
+
+			printf("  %-4s %-12s %10.4g  (needed %.4g)\n", held ? "yes" : "no",
+			       text_of(gate, "gate") ? text_of(gate, "gate") : "?", number_of(gate, "value"),
+			       number_of(gate, "needed"));
+		}
+	}
+}
+
+static void print_siblings(const struct page *page)
+{
+	const yajl_val siblings = member(page->root, "siblings");
+
+	if (count_of(siblings) == 0)
+		return;
+	head(page, "Its siblings");
+	for (size_t i = 0; i < count_of(siblings); i++) {
+		const yajl_val item = item_of(siblings, i);
+
+		printf("  %8.0f  %-9s", number_of(item, "pid"),
+		       text_of(item, "verdict") ? text_of(item, "verdict") : "?");
+		print_bytes(number_of(item, "anonymous_bytes"), 12);
+		putchar('\n');
+	}
+}
+
+static void print_advice(const struct page *page)
+{
+	const yajl_val contain = member(page->root, "contain");
+	const yajl_val next = member(page->root, "next");
+
+	if (count_of(contain) > 0)
+		head(page, "Until it is fixed");
+	for (size_t i = 0; i < count_of(contain); i++) {
+		if (!YAJL_IS_STRING(item_of(contain, i)))
+			continue;
+		fputs("  - ", stdout);
+		print_wrapped(YAJL_GET_STRING(item_of(contain, i)), 4);
+	}
+	if (count_of(next) > 0)
+		head(page, "The next step that disturbs the least");
+	for (size_t i = 0; i < count_of(next); i++) {
+		const yajl_val item = item_of(next, i);
+
+		if (!text_of(item, "step"))
+			continue;
+		fputs("  - ", stdout);
+		print_wrapped(text_of(item, "step"), 4);
+		if (!text_of(item, "cost"))
+			continue;
+		ink(page, INK_FAINT);
+		fputs("    costs: ", stdout);
+		print_wrapped(text_of(item, "cost"), 11);
+		ink(page, INK_PLAIN);
+	}
+}
+
+static void print_page(const struct page *page)
+{
+	print_title(page);
+	print_regions(page);
+	print_mappings(page);
+	print_cause(page);
+	print_limit(page);
+	print_tally(page, "fds", "Open files");
+	print_tally(page, "sockets", "Connections");
+	print_tally(page, "threads", "Threads");
+	print_gates(page);
+	print_siblings(page);
+	print_advice(page);
+}
+
+static int explain_text(struct page *page, const char *name, const char *text)
+{
+	char problem[256] = "";
+
+	page->root = yajl_tree_parse(text, problem, sizeof(problem));
+	if (!page->root || !text_of(page->root, "format") ||
+	    strcmp(text_of(page->root, "format"), PL_EVIDENCE_FORMAT) != 0) {
+		problem[strcspn(problem, "\n")] = '\0';
+		fprintf(stderr, "%s: %s: not a file of evidence%s%s\n", program, name, *problem ? ": " : "",
+		        problem);
+		yajl_tree_free(page->root);
+		return PL_EXIT_USAGE;
+	}
+	if (page->json)
+		puts(text);
+	else
+		print_page(page);
+	yajl_tree_free(page->root);
+	return PL_EXIT_OK;
+}
+
+static int explain_file(struct page *page, const char *path)
+{
+	char *text;
+	size_t len;
+	int code;
+	const int err = pl_state_load(path, &text, &len);
+
+	if (err < 0) {
+		fprintf(stderr, "%s: %s: %s\n", program, path, strerror(-err));
+		return PL_EXIT_USAGE;
+	}
+	code = explain_text(page, path, text);
+	free(text);
+	return code;
+}
+
+static void feed(void *ctx, const char *text, size_t len)
+{
+	pl_regions_feed(ctx, text, len);
+}
+
+/* One reading of the regions of a process as it is. Returns 0 or -errno. */
+static int read_regions(const struct pl_procfs *fs, int32_t pid, struct pl_ledger *ledger)
+{
+	struct pl_region_scan *scan = malloc(sizeof(*scan));
+	struct pl_region_snapshot *snapshot = malloc(sizeof(*snapshot));
+	static char buf[65536];
+	int err = -ENOMEM;
+
+	if (scan && snapshot) {
+		pl_regions_begin(scan);
+		err = pl_procfs_stream(fs, pid, "smaps", buf, sizeof(buf), feed, scan);
+		if (err == 0)
+			err = pl_regions_end(scan, 0, snapshot);
+		if (err == 0)
+			pl_ledger_update(ledger, snapshot, 0, 0);
+	}
+	free(scan);
+	free(snapshot);
+	return err;
+}
+
+/* Nothing was kept about this process: what it looks like now. */
+static int explain_live(struct page *page, const struct pl_procfs *fs, int32_t pid)
+{
+	struct pl_evidence_case *about = calloc(1, sizeof(*about));
+	struct pl_evidence_facts *facts = calloc(1, sizeof(*facts));
+	char *text = NULL;
+	size_t len;
+	int err = -ENOMEM;
+
+	if (about && facts) {
+		about->ident.pid = pid;
+		about->track.time_scale = 1;
+		about->report.time_s = (double)time(NULL);
+		about->report.seconds_to_limit = -1;
+		err = read_regions(fs, pid, &about->ledger);
+		about->has_ledger = err == 0;
+	}
+	if (err == 0) {
+		pl_evidence_gather(fs, pid, false, facts);
+		snprintf(about->report.message, sizeof(about->report.message),
+		         "process %d as it is now (no evidence was kept about it)", (int)pid);
+		err = pl_evidence_compose(about, facts, &text, &len);
+	}
+	if (err == 0)
+		err = explain_text(page, "process", text) == PL_EXIT_OK ? 0 : -EINVAL;
+	else
+		fprintf(stderr, "%s: process %d: %s\n", program, (int)pid, strerror(-err));
+	free(text);
+	free(facts);
+	free(about);
+	return err == 0 ? PL_EXIT_OK : PL_EXIT_USAGE;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 10;
+}
+
+static int explain_name(struct page *page, const char *name, const char *directory)
+{
+	char path[4096];
+	struct pl_procfs fs;
+	int err = -ENOENT;
+	int code;
+
+	if (directory)
+		err = pl_evidence_find(directory, name, path, sizeof(path));
+	for (size_t i = 0;
+	     !directory && err < 0 && i < sizeof(default_directories) / sizeof(default_directories[0]);
+	     i++)
+		err = pl_evidence_find(default_directories[i], name, path, sizeof(path));
+	if (err == 0)
+		return explain_file(page, path);
+	if (!is_number(name)) {
+		fprintf(stderr, "%s: no evidence about %s%s%s\n", program, name, directory ? " in " : "",
+		        directory ? directory : "; --dir names where EvidenceDir is");
+		return PL_EXIT_USAGE;
+	}
+	err = pl_procfs_open(&fs, "/proc", NULL);
+	if (err < 0) {
+		fprintf(stderr, "%s: /proc: %s\n", program, strerror(-err));
+		return PL_EXIT_USAGE;
+	}
+	code = explain_live(page, &fs, (int32_t)atoi(name));
+	pl_procfs_close(&fs);
+	return code;
+}
+
+static void print_help(void)
+{
+	puts("usage: procleak explain [OPTION]... NAME|PID|FILE\n"
+	     "\n"
+	     "Prints the evidence that was kept about a leak: the newest about a match or process, or "
+	     "that\n"
+	     "of a file. For a process without any: where its memory is now.\n"
+	     "\n"
+	     "  --dir DIRECTORY  EvidenceDir of the daemon (default: those of collectd and Netdata)\n"
+	     "  --json           as it is, in JSON");
+}
+
+enum { OPT_DIR = 1, OPT_JSON, OPT_HELP };
+
+int pl_cli_explain(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "dir", required_argument, NULL, OPT_DIR },
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ 0 },
+	};
+	struct page page = { .color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+	const char *directory = NULL;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == OPT_DIR)
+			directory = optarg;
+		else if (option == OPT_JSON)
+			page.json = true;
+		else if (option == OPT_HELP || option == 'h')
+			return print_help(), PL_EXIT_OK;
+		else
+			return PL_EXIT_USAGE;
+	}
+	if (optind + 1 != argc) {
+		fprintf(stderr, "%s: name one match, process or file; --help tells more\n", program);
+		return PL_EXIT_USAGE;
+	}
+	if (strchr(argv[optind], '/') || access(argv[optind], F_OK) == 0)
+		return explain_file(&page, argv[optind]);
+	return explain_name(&page, argv[optind], directory);
+}

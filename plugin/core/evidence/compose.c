@@ -1,0 +1,444 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yajl/yajl_gen.h>
+
+#include "evidence/evidence.h"
+#include "explain/advice.h"
+
+#define TOP 20
+
+static void add_string(yajl_gen gen, const char *text)
+{
+	char copy[1024];
+	size_t len = 0;
+
+	/* names may hold any byte; JSON is UTF-8 */
+	for (; text[len] && len < sizeof(copy); len++)
+		copy[len] = text[len] >= ' ' && text[len] <= '~' ? text[len] : '?';
+	yajl_gen_string(gen, (const unsigned char *)copy, len);
+}
+
+static void key(yajl_gen gen, const char *name)
+{
+	yajl_gen_string(gen, (const unsigned char *)name, strlen(name));
+}
+
+static void add_text(yajl_gen gen, const char *name, const char *text)
+{
+	key(gen, name);
+	if (text && *text)
+		add_string(gen, text);
+	else
+		yajl_gen_null(gen);
+}
+
+static void add_value(yajl_gen gen, double value)
+{
+	char text[40];
+	int len;
+
+	if (!isfinite(value)) {
+		yajl_gen_null(gen);
+		return;
+	}
+	/* bytes need no fractions, shares do */
+	len = snprintf(text, sizeof(text), fabs(value) >= 1000 ? "%.0f" : "%.4g", value);
+	yajl_gen_number(gen, text, (size_t)len);
+}
+
+static void add_number(yajl_gen gen, const char *name, double value)
+{
+	key(gen, name);
+	add_value(gen, value);
+}
+
+static void add_flag(yajl_gen gen, const char *name, bool flag)
+{
+	key(gen, name);
+	yajl_gen_bool(gen, flag);
+}
+
+static double or_none(bool known, double value)
+{
+	return known ? value : NAN;
+}
+
+static void add_identity(yajl_gen gen, const struct pl_evidence_case *c,
+                         const struct pl_evidence_facts *facts)
+{
+	const struct pl_report *r = &c->report;
+
+	add_text(gen, "format", PL_EVIDENCE_FORMAT);
+	add_number(gen, "version", PL_EVIDENCE_VERSION);
+	add_number(gen, "time", r->time_s);
+	add_text(gen, "match", c->match);
+	add_text(gen, "comm", c->comm);
+	add_number(gen, "pid", c->ident.pid);
+	add_number(gen, "start_time", or_none(r->subject.start_s > 0, r->subject.start_s));
+	add_text(gen, "program", facts->program);
+	add_text(gen, "command", facts->command);
+	add_number(gen, "argument_count", facts->argument_count);
+}
+
+static void add_verdict(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	const struct pl_report *r = &c->report;
+	const bool has_limit = r->seconds_to_limit >= 0;
+
+	add_text(gen, "verdict", pl_verdict_name(r->verdict));
+	add_text(gen, "previous", pl_verdict_name(r->previous));
+	add_flag(gen, "confirmed", r->confirmed);
+	add_text(gen, "reason", c->reason);
+	add_text(gen, "metric", c->metric);
+	add_number(gen, "rate_bytes_per_hour", r->rate_bytes_per_hour);
+	add_number(gen, "rate_low", r->rate_low);
+	add_number(gen, "rate_high", r->rate_high);
+	add_number(gen, "since", or_none(r->since_s > 0, r->since_s));
+	add_text(gen, "cause", pl_cause_name(r->cause));
+	add_text(gen, "where", c->where);
+	add_text(gen, "unit", r->per_unit > 0 ? c->unit : NULL);
+	add_number(gen, "bytes_per_unit", or_none(r->per_unit > 0, r->per_unit));
+	add_number(gen, "bytes_per_unit_low", or_none(r->per_unit > 0, r->per_unit_low));
+	add_number(gen, "bytes_per_unit_high", or_none(r->per_unit > 0, r->per_unit_high));
+	add_text(gen, "limit", has_limit ? c->limit : NULL);
+	add_number(gen, "seconds_to_limit", or_none(has_limit, r->seconds_to_limit));
+	add_number(gen, "seconds_to_limit_low",
+	           or_none(has_limit && r->seconds_to_limit_low >= 0, r->seconds_to_limit_low));
+	add_number(gen, "seconds_to_limit_high",
+	           or_none(has_limit && r->seconds_to_limit_high >= 0, r->seconds_to_limit_high));
+}
+
+static void add_gates(yajl_gen gen, const struct pl_evidence *e)
+{
+	key(gen, "gates");
+	yajl_gen_array_open(gen);
+	for (unsigned g = 0; g < PL_GATE_COUNT; g++) {
+		if (!((e->tested >> g) & 1))
+			continue;
+		yajl_gen_map_open(gen);
+		add_text(gen, "gate", pl_gate_name((enum pl_gate)g));
+		add_flag(gen, "held", (e->held >> g) & 1);
+		add_number(gen, "value", (double)e->value[g]);
+		add_number(gen, "needed", (double)e->need[g]);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+/* Every series that is judged, with each gate: what a verdict rests on. */
+static void add_judged(yajl_gen gen, const struct pl_track *t)
+{
+	const double per_hour = 3600 * t->time_scale;
+
+	key(gen, "judged");
+	yajl_gen_array_open(gen);
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++) {
+		const struct pl_judge_state *s = &t->judged[i];
+
+		yajl_gen_map_open(gen);
+		add_text(gen, "metric", pl_explain_metric(pl_track_series((enum pl_tracked)i)));
+		add_text(gen, "verdict", pl_verdict_name((enum pl_verdict)s->verdict));
+		add_text(gen, "reason", pl_reason_name((enum pl_reason)s->reason));
+		add_number(gen, "rate_per_hour", s->last.rate_per_s * per_hour);
+		add_number(gen, "growth", s->last.growth);
+		add_number(gen, "window_seconds", (s->last.end_s - s->last.begin_s) / t->time_scale);
+		add_number(gen, "block_seconds",
+		           pl_history_block_s((enum pl_level)s->last.level) / t->time_scale);
+		add_gates(gen, &s->last);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+static void add_attribution(yajl_gen gen, const struct pl_attribution *a)
+{
+	key(gen, "grows_with");
+	yajl_gen_array_open(gen);
+	for (unsigned d = PL_DRIVER_CONNECTIONS; d < PL_DRIVER_COUNT; d++) {
+		if (a->share[d] < 0)
+			continue;
+		yajl_gen_map_open(gen);
+		add_text(gen, "unit", pl_driver_unit((enum pl_driver)d));
+		add_number(gen, "share", (double)a->share[d]);
+		add_number(gen, "error", (double)a->share_error[d]);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+static void add_runtimes(yajl_gen gen, uint32_t runtimes)
+{
+	key(gen, "runtimes");
+	yajl_gen_array_open(gen);
+	for (unsigned r = 0; r < PL_RUNTIME_COUNT; r++)
+		if (pl_runtime_has(runtimes, (enum pl_runtime)r))
+			add_string(gen, pl_runtime_name((enum pl_runtime)r));
+	yajl_gen_array_close(gen);
+}
+
+static bool outgrows(const struct pl_region_share *shares, size_t count, unsigned region)
+{
+	for (size_t i = 0; i < count; i++)
+		if ((unsigned)shares[i].region == region)
+			return shares[i].outgrows_work;
+	return false;
+}
+
+static void add_regions(yajl_gen gen, const struct pl_ledger *ledger)
+{
+	struct pl_region_share shares[2 * PL_REGION_COUNT];
+	size_t count = pl_ledger_shares(ledger, PL_REGIONS_ANONYMOUS, shares, PL_REGION_COUNT);
+
+	count += pl_ledger_shares(ledger, PL_REGIONS_SHARED, shares + count, PL_REGION_COUNT);
+	add_number(gen, "regions_span_seconds", ledger->now.time_s - ledger->base.time_s);
+	key(gen, "regions");
+	yajl_gen_array_open(gen);
+	for (unsigned r = 0; r < PL_REGION_COUNT; r++) {
+		if (ledger->base.used_bytes[r] == 0 && ledger->now.used_bytes[r] == 0)
+			continue;
+		yajl_gen_map_open(gen);
+		add_text(gen, "region", pl_region_name((enum pl_region)r));
+		add_number(gen, "before", (double)ledger->base.used_bytes[r]);
+		add_number(gen, "now", (double)ledger->now.used_bytes[r]);
+		add_flag(gen, "outgrows_work", outgrows(shares, count, r));
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+	add_number(gen, "mappings_before", ledger->base_mapping_count);
+	add_number(gen, "mappings_now", ledger->mapping_count);
+	add_number(gen, "thread_stacks_before", ledger->base_stack_count);
+	add_number(gen, "thread_stacks_now", ledger->stack_count);
+}
+
+static void add_places(yajl_gen gen, const struct pl_ledger *ledger)
+{
+	const struct pl_ledger_place *places[TOP];
+	const size_t count = pl_ledger_growing(ledger, places, TOP);
+
+	key(gen, "growing_mappings");
+	yajl_gen_array_open(gen);
+	for (size_t i = 0; i < count; i++) {
+		const struct pl_region_place *place = &places[i]->place;
+		char range[48];
+
+		snprintf(range, sizeof(range), "%" PRIx64 "-%" PRIx64, place->start, place->end);
+		yajl_gen_map_open(gen);
+		add_text(gen, "region", pl_region_name((enum pl_region)place->region));
+		add_text(gen, "name", place->name[0] ? place->name : range);
+		add_number(gen, "before", (double)places[i]->base_bytes);
+		add_number(gen, "now", (double)place->used_bytes);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+static void add_tally(yajl_gen gen, const char *name, const struct pl_tally *tally)
+{
+	uint64_t others = tally->total_count;
+
+	key(gen, name);
+	yajl_gen_array_open(gen);
+	for (uint32_t i = 0; i < tally->place_count && i < TOP; i++) {
+		yajl_gen_map_open(gen);
+		add_text(gen, "name", tally->places[i].name);
+		add_number(gen, "count", (double)tally->places[i].count);
+		yajl_gen_map_close(gen);
+		others -= tally->places[i].count;
+	}
+	if (others > 0) {
+		yajl_gen_map_open(gen);
+		add_text(gen, "name", "(others)");
+		add_number(gen, "count", (double)others);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+/* Limits, and what counts against them, by the names of the trace's columns. */
+static void add_limits(yajl_gen gen, const struct pl_values *values)
+{
+	key(gen, "limits");
+	yajl_gen_map_open(gen);
+	for (unsigned m = PL_M_LIMIT; m <= PL_M_MAPS; m++) {
+		uint64_t value;
+
+		if (pl_values_get(values, (enum pl_metric)m, &value))
+			add_number(gen, pl_metric_info((enum pl_metric)m)->column, (double)value);
+	}
+	yajl_gen_map_close(gen);
+}
+
+static void add_siblings(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	key(gen, "siblings");
+	yajl_gen_array_open(gen);
+	for (uint32_t i = 0; i < c->sibling_count; i++) {
+		yajl_gen_map_open(gen);
+		add_number(gen, "pid", c->siblings[i].pid);
+		add_text(gen, "verdict", pl_verdict_name(c->siblings[i].verdict));
+		add_number(gen, "anonymous_bytes", c->siblings[i].u_bytes);
+		add_number(gen, "rate_bytes_per_hour", c->siblings[i].rate_per_h);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+static void add_series(yajl_gen gen, const struct pl_track *t, enum pl_level level,
+                       enum pl_series series, const char *name)
+{
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+	const size_t count = pl_history_points(&t->history, level, series, PL_HISTORY_MAX_POINTS, p);
+
+	if (count == 0)
+		return;
+	yajl_gen_map_open(gen);
+	add_text(gen, "series", name);
+	add_number(gen, "block_seconds", pl_history_block_s(level) / t->time_scale);
+	add_number(gen, "last",
+	           t->now.wall_s - (t->history.clock_s - p[count - 1].t_s) / t->time_scale);
+	key(gen, "values");
+	yajl_gen_array_open(gen);
+	for (size_t i = 0; i < count; i++)
+		add_value(gen, p[i].y);
+	yajl_gen_array_close(gen);
+	yajl_gen_map_close(gen);
+}
+
+static void add_history(yajl_gen gen, const struct pl_track *t)
+{
+	static const struct {
+		enum pl_series series;
+		const char *name;
+	} rows[] = {
+		{ PL_SERIES_U, "anonymous" },
+		{ PL_SERIES_SHMEM, "shmem" },
+		{ PL_SERIES_THREADS, "threads" },
+		{ PL_SERIES_FDS, "fds" },
+		{ PL_SERIES_CONNECTIONS, "connections" },
+		{ PL_SERIES_CPU, "cpu_microseconds" },
+	};
+
+	key(gen, "history");
+	yajl_gen_array_open(gen);
+	add_series(gen, t, PL_LEVEL_5MIN, PL_SERIES_U, "anonymous");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		add_series(gen, t, PL_LEVEL_30MIN, rows[i].series, rows[i].name);
+	yajl_gen_array_close(gen);
+}
+
+static enum pl_region region_named(const char *name)
+{
+	for (unsigned r = 0; r < PL_REGION_COUNT; r++)
+		if (strcmp(pl_region_name((enum pl_region)r), name) == 0)
+			return (enum pl_region)r;
+	return PL_REGION_COUNT;
+}
+
+static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t runtimes)
+{
+	const char *contain[PL_ADVICE_MOST];
+	struct pl_next_step next[2];
+	const enum pl_region region = region_named(c->where);
+	size_t count = pl_advice_contain((enum pl_driver)c->track.attribution.driver, region, runtimes,
+	                                 contain, PL_ADVICE_MOST);
+
+	key(gen, "contain");
+	yajl_gen_array_open(gen);
+	for (size_t i = 0; i < count; i++)
+		add_string(gen, contain[i]);
+	yajl_gen_array_close(gen);
+	count = pl_advice_next(region, runtimes, next, 2);
+	key(gen, "next");
+	yajl_gen_array_open(gen);
+	for (size_t i = 0; i < count; i++) {
+		yajl_gen_map_open(gen);
+		add_text(gen, "step", next[i].step);
+		add_text(gen, "cost", next[i].cost);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+static int compose(const struct pl_evidence_case *c, const struct pl_evidence_facts *facts,
+                   bool with_history, char **text, size_t *len)
+{
+	const uint32_t runtimes = c->has_ledger ? c->ledger.runtimes : 0;
+	const bool is_judged = c->track.sample_count > 0;
+	yajl_gen gen = yajl_gen_alloc(NULL);
+	const unsigned char *made;
+	size_t made_len;
+	int err = -ENOMEM;
+
+	if (!gen)
+		return -ENOMEM;
+	yajl_gen_map_open(gen);
+	add_identity(gen, c, facts);
+	add_text(gen, "message", c->report.message);
+	if (is_judged) {
+		add_verdict(gen, c);
+		add_judged(gen, &c->track);
+		add_attribution(gen, &c->track.attribution);
+	}
+	add_runtimes(gen, runtimes);
+	if (c->has_ledger) {
+		add_regions(gen, &c->ledger);
+		add_places(gen, &c->ledger);
+	}
+	add_tally(gen, "fds", &facts->fds);
+	add_tally(gen, "sockets", &facts->sockets);
+	add_tally(gen, "threads", &facts->threads);
+	add_limits(gen, &c->values);
+	if (is_judged)
+		add_siblings(gen, c);
+	add_advice(gen, c, runtimes);
+	if (is_judged && with_history)
+		add_history(gen, &c->track);
+	yajl_gen_map_close(gen);
+	if (yajl_gen_get_buf(gen, &made, &made_len) == yajl_gen_status_ok)
+		err = made_len <= PL_EVIDENCE_MOST_BYTES ? 0 : -E2BIG;
+	if (err == 0) {
+		char *copy = malloc(made_len + 1);
+
+		err = copy ? 0 : -ENOMEM;
+		if (copy) {
+			memcpy(copy, made, made_len);
+			copy[made_len] = '\0';
+			*text = copy;
+			*len = made_len;
+		}
+	}
+	yajl_gen_free(gen);
+	return err;
+}
+
+int pl_evidence_compose(const struct pl_evidence_case *about, const struct pl_evidence_facts *facts,
+                        char **text, size_t *len)
+{
+	const int err = compose(about, facts, true, text, len);
+
+	return err == -E2BIG ? compose(about, facts, false, text, len) : err;
+}
+
+static void copy_word(char *out, size_t size, const char *word)
+{
+	snprintf(out, size, "%s", word ? word : "");
+}
+
+void pl_evidence_set_report(struct pl_evidence_case *out, const struct pl_report *report)
+{
+	out->report = *report;
+	copy_word(out->match, sizeof(out->match), report->subject.match);
+	copy_word(out->comm, sizeof(out->comm), report->subject.comm);
+	copy_word(out->reason, sizeof(out->reason), report->reason);
+	copy_word(out->metric, sizeof(out->metric), report->metric);
+	copy_word(out->where, sizeof(out->where), report->where);
+	copy_word(out->limit, sizeof(out->limit), report->limit);
+	copy_word(out->unit, sizeof(out->unit), report->unit);
+	out->report.subject.match = out->report.subject.comm = NULL;
+	out->report.reason = out->report.metric = out->report.where = NULL;
+	out->report.limit = out->report.unit = NULL;
+}

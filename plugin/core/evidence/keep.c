@@ -1,0 +1,142 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "evidence/evidence.h"
+#include "state/state.h"
+
+/* Files with other names are somebody else's. */
+#define PREFIX "procleak-"
+#define SUFFIX ".json"
+
+static bool is_evidence(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len > sizeof(PREFIX SUFFIX) - 1 && strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0 &&
+	       strcmp(name + len - (sizeof(SUFFIX) - 1), SUFFIX) == 0;
+}
+
+/* Letters, digits and a few more: a match may be called anything. */
+static void clean(const char *from, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; from[n] && n + 1 < size; n++) {
+		const char c = from[n];
+		const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		                  (c >= '0' && c <= '9') || c == '.' || c == '_';
+
+		out[n] = good ? c : '_';
+	}
+	out[n] = '\0';
+}
+
+static void stamp(double time_s, char *out, size_t size)
+{
+	const time_t t = (time_t)time_s;
+	struct tm utc;
+
+	if (!gmtime_r(&t, &utc) || strftime(out, size, "%Y%m%dT%H%M%SZ", &utc) == 0)
+		snprintf(out, size, "unknown");
+}
+
+/* One walk over the files of evidence; the oldest, or the newest of those that hold a text. */
+struct search {
+	const char *part; /* NULL: any */
+	bool newest;
+	uint32_t count;
+	struct timespec when;
+	char name[NAME_MAX + 1];
+};
+
+static bool is_before(struct timespec a, struct timespec b)
+{
+	return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
+
+static int search(const char *directory, struct search *s)
+{
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	s->count = 0;
+	while ((entry = readdir(dir))) {
+		struct stat info;
+
+		if (!is_evidence(entry->d_name) || (s->part && !strstr(entry->d_name, s->part)) ||
+		    fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(info.st_mode))
+			continue;
+		if (s->count++ > 0 && is_before(info.st_mtim, s->when) == s->newest)
+			continue;
+		s->when = info.st_mtim;
+		snprintf(s->name, sizeof(s->name), "%s", entry->d_name);
+	}
+	closedir(dir);
+	return 0;
+}
+
+static void prune(const char *directory, uint32_t most_files)
+{
+	char path[PATH_MAX];
+
+	for (;;) {
+		struct search oldest = { .newest = false };
+
+		if (search(directory, &oldest) < 0 || oldest.count <= most_files)
+			return;
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, oldest.name) >= sizeof(path) ||
+		    unlink(path) < 0)
+			return;
+	}
+}
+
+int pl_evidence_keep(const char *directory, uint32_t most_files,
+                     const struct pl_evidence_case *about, const char *text, size_t len, char *path,
+                     size_t size)
+{
+	char name[80];
+	char when[32];
+	int err;
+
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	clean(about->match, name, sizeof(name));
+	stamp(about->report.time_s, when, sizeof(when));
+	if ((size_t)snprintf(path, size, "%s/" PREFIX "%s-%d-%s-%s" SUFFIX, directory, name,
+	                     (int)about->ident.pid, when,
+	                     pl_verdict_name(about->report.verdict)) >= size)
+		return -ENAMETOOLONG;
+	err = pl_state_store(path, text, len);
+	if (err == 0)
+		prune(directory, most_files > 0 ? most_files : 1);
+	return err;
+}
+
+int pl_evidence_find(const char *directory, const char *name, char *path, size_t size)
+{
+	char wanted[80];
+	char part[96];
+	struct search newest = { .newest = true };
+	int err;
+
+	clean(name, wanted, sizeof(wanted));
+	snprintf(part, sizeof(part), "-%s-", wanted);
+	newest.part = part;
+	err = search(directory, &newest);
+	if (err < 0)
+		return err;
+	if (newest.count == 0)
+		return -ENOENT;
+	return (size_t)snprintf(path, size, "%s/%s", directory, newest.name) < size ? 0 : -ENAMETOOLONG;
+}

@@ -1,0 +1,127 @@
+#include "explain/advice.h"
+
+static const char *const by_driver[PL_DRIVER_COUNT] = {
+	[PL_DRIVER_CONNECTIONS] =
+		"Close what idles: set the server's idle or keep-alive timeout and TCP keepalive, and cap "
+		"the number of connections; look at the peers under \"sockets\".",
+	[PL_DRIVER_THREADS] = "Cap the pool that starts threads, and join or detach those that end.",
+	[PL_DRIVER_FDS] = "Look under \"fds\" for what is opened over and over; a higher RLIMIT_NOFILE "
+					  "only buys time.",
+	[PL_DRIVER_OPENED] =
+		"Recycle workers after so many connections (max_requests and its kin), or keep connections "
+		"alive for longer so that fewer are opened.",
+	[PL_DRIVER_CONNECTION_HOURS] =
+		"Recycle workers after so many connections, and shorten idle timeouts.",
+	[PL_DRIVER_CPU] = "Recycle workers after so many requests (max_requests and its kin).",
+	[PL_DRIVER_READ] = "Recycle workers after so many requests (max_requests and its kin).",
+	[PL_DRIVER_WRITTEN] = "Recycle workers after so many requests (max_requests and its kin).",
+	[PL_DRIVER_TIME] =
+		"It grows even when idle: a planned restart before the limit is reached contains it.",
+};
+
+static const char any_contain[] =
+	"Plan a restart at a quiet hour, and set MemoryHigh= of its unit (memory.high) above its usual "
+	"need, so that it is throttled alone rather than the host.";
+
+static const char arena_contain[] =
+	"glibc keeps freed memory in arenas: MALLOC_ARENA_MAX=2 in its environment, or calls of "
+	"malloc_trim(3), show after a restart whether it is retention rather than a leak.";
+
+static const char jvm_contain[] =
+	"A JVM fills its heap up to -Xmx before it collects: compare the heap after a full collection, "
+	"not the resident set.";
+
+size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t runtimes,
+                         const char **out, size_t most)
+{
+	const char *const all[] = {
+		(unsigned)driver < PL_DRIVER_COUNT ? by_driver[driver] : NULL,
+		region == PL_REGION_ARENA ? arena_contain : NULL,
+		region == PL_REGION_JAVA || pl_runtime_has(runtimes, PL_RUNTIME_JVM) ? jvm_contain : NULL,
+		any_contain,
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] && count < most)
+			out[count++] = all[i];
+	return count;
+}
+
+/* The most specific first: a JVM, too, has a libc. */
+static const struct {
+	enum pl_runtime runtime;
+	struct pl_next_step next;
+} steps[] = {
+	{ PL_RUNTIME_JVM,
+	  { "jcmd PID VM.native_memory summary (if started with -XX:NativeMemoryTracking=summary), "
+	    "jcmd PID GC.heap_info, then jcmd PID JFR.start settings=profile",
+	    "the first two are instant; GC.class_histogram and heap dumps force a full collection" } },
+	{ PL_RUNTIME_NODE,
+	  { "kill -USR1 PID opens the inspector on loopback: take an allocation sampling profile "
+	    "first, "
+	    "two heap snapshots only if that is not enough",
+	    "a heap snapshot stops the event loop for seconds and may need as much memory again" } },
+	{ PL_RUNTIME_GO,
+	  { "curl HOST:PORT/debug/pprof/heap twice, some time apart, then go tool pprof -base; "
+	    "goroutine?debug=1 when stacks grow",
+	    "if net/http/pprof is linked in: the heap profile is sampled all the time anyway" } },
+	{ PL_RUNTIME_DOTNET,
+	  { "dotnet-counters monitor -p PID, then dotnet-gcdump collect -p PID",
+	    "counters are cheap; a gcdump forces a full collection" } },
+	{ PL_RUNTIME_ERLANG,
+	  { "recon:proc_count(memory, 10) and recon:bin_leak(10) in a remote shell",
+	    "bin_leak collects every process once" } },
+	{ PL_RUNTIME_RUBY,
+	  { "GC.stat over time; then ObjectSpace.dump_all in one worker taken out of the balancer",
+	    "dump_all stops that worker while it writes" } },
+	{ PL_RUNTIME_PHP,
+	  { "pm.max_requests bounds it; compare memory_get_usage() with the resident set per request",
+	    "none" } },
+	{ PL_RUNTIME_PYTHON,
+	  { "restart one worker with PYTHONTRACEMALLOC=1 and compare tracemalloc snapshots; for native "
+	    "extensions memray run --native on one worker",
+	    "every allocation of that worker becomes slower and larger; the others are not touched" } },
+	{ PL_RUNTIME_JEMALLOC,
+	  { "restart one instance with MALLOC_CONF=prof:true,lg_prof_interval:30 and compare the dumps "
+	    "with jeprof --base",
+	    "sampled, every 512 KiB allocated by default; jemalloc must be built with profiling" } },
+	{ PL_RUNTIME_TCMALLOC,
+	  { "restart one instance with libtcmalloc (not _minimal) and HEAPPROFILE=/path, then compare "
+	    "two profiles with pprof --base",
+	    "the heap profiler sees every allocation and slows them" } },
+	{ PL_RUNTIME_GLIBC,
+	  { "perf record -e page-faults -g -p PID -- sleep 60: whose stacks fault new memory in",
+	    "each page fault takes one stack; nothing is stopped and allocations that reuse memory "
+	    "cost "
+	    "nothing" } },
+	{ PL_RUNTIME_GLIBC,
+	  { "memleak (bpfcc-tools) -p PID 60, if the first does not tell",
+	    "a probe in every malloc and free: programs that allocate much become clearly slower" } },
+	{ PL_RUNTIME_MUSL,
+	  { "perf record -e page-faults -g -p PID -- sleep 60: whose stacks fault new memory in",
+	    "each page fault takes one stack; nothing is stopped" } },
+};
+
+/* Not found in what a runtime manages: its own tools would not see it. */
+static bool is_foreign(enum pl_runtime runtime, enum pl_region region)
+{
+	const bool is_native = region == PL_REGION_HEAP || region == PL_REGION_ARENA ||
+	                       region == PL_REGION_LIBRARY || region == PL_REGION_STACK;
+
+	return is_native && (runtime == PL_RUNTIME_GO || runtime == PL_RUNTIME_NODE);
+}
+
+size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_step *out,
+                      size_t most)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && count < most; i++)
+		if (pl_runtime_has(runtimes, steps[i].runtime) && !is_foreign(steps[i].runtime, region))
+			out[count++] = steps[i].next;
+	/* statically linked: nothing is known of it */
+	if (count == 0 && most > 0)
+		out[count++] = steps[sizeof(steps) / sizeof(steps[0]) - 1].next;
+	return count;
+}

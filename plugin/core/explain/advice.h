@@ -1,0 +1,29 @@
+/*
+ * What to do about a leak: how to contain it until it is fixed, and the least intrusive next step
+ * to find it, by cause, place and runtime.
+ *
+ * Knows sentences alone. Costs are named where they are known from the tool's own documentation.
+ */
+#ifndef PL_EXPLAIN_ADVICE_H
+#define PL_EXPLAIN_ADVICE_H
+
+#include "explain/attribution.h"
+#include "regions/regions.h"
+
+#define PL_ADVICE_MOST 6
+
+/* Writes at most `most` pointers to constant sentences. Returns how many. */
+size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t runtimes,
+                         const char **out, size_t most);
+
+struct pl_next_step {
+	const char *step;
+	const char *cost;
+};
+
+/* For the most specific runtime among `runtimes`, the allocator's own steps first where it grows.
+ * Returns how many. */
+size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_step *out,
+                      size_t most);
+
+#endif
