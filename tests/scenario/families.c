@@ -324,7 +324,8 @@ static void leak_threads(struct scene *s, struct rng *r)
 	struct program *p = &s->slots[0].program;
 	set_days(s, r, 2, 14);
 	draw_memory(p, r, fmin(p->base_bytes, 4 * GIB));
-	leak_counted(s, r, LEAK_THREADS, rng_log_range(r, 250, 4000), rng_log_range(r, 12 * KIB, MIB));
+	const double unit = rng_log_range(r, 12 * KIB, MIB);
+	leak_counted(s, r, LEAK_THREADS, rng_log_range(r, 250, 4000), unit);
 	s->metrics = "\"anon\",\"threads\",\"vm_data\"";
 	s->causes = "\"threads\"";
 	s->places = "\"stack\",\"anon\",\"arena\",\"unknown\",\"heap\"";
@@ -333,7 +334,8 @@ static void leak_threads(struct scene *s, struct rng *r)
 static void leak_fds(struct scene *s, struct rng *r)
 {
 	set_days(s, r, 2, 14);
-	leak_counted(s, r, LEAK_FDS, rng_log_range(r, 600, 12000), rng_log_range(r, 64, 2 * KIB));
+	const double unit = rng_log_range(r, 64, 2 * KIB);
+	leak_counted(s, r, LEAK_FDS, rng_log_range(r, 600, 12000), unit);
 	s->metrics = "\"fds\",\"anon\"";
 	s->causes = "\"fds\"";
 }
