@@ -24,6 +24,12 @@ struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *
 void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *evidence);
 
 /*
+ * What the series gained in a day, between equal times of day, over the last hours; HUGE_VAL when
+ * history is too short to tell.
+ */
+double pl_judge_gained_in_a_day(const struct pl_judge_input *input);
+
+/*
  * Growth in the later part of the time since `origin_s` over growth in the earlier part, and what
  * the ratio would be for a straight line and for a logarithm. With `work_us` above 0 against the
  * CPU time spent since the origin, which that is, not against time. False when it cannot be told.

@@ -195,7 +195,12 @@ static bool has_stopped(const struct pl_judge_state *s, const struct pl_judge_in
 	(void)pl_trend_minima(p + first, n - first, 4, minima);
 	const double span_s = p[n - 1].t_s - p[first].t_s;
 	*quiet_from_s = p[first].t_s;
-	return (minima[3] - minima[0]) * 4 / 3 < STOPPED_SHARE * rate * span_s;
+	if ((minima[3] - minima[0]) * 4 / 3 >= STOPPED_SHARE * rate * span_s)
+		return false;
+	/* The falling half of a day is no end: at the same hour there must be no more than yesterday.
+	 */
+	const double gained = day ? pl_judge_gained_in_a_day(input) : HUGE_VAL;
+	return gained >= HUGE_VAL || gained < STOPPED_SHARE * rate * 24 * PL_HOUR_S;
 }
 
 static uint8_t rung_of(const struct pl_judge_state *s, const struct pl_judge_input *input,

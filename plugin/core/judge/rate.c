@@ -3,6 +3,10 @@
 #include "judge/internal.h"
 #include "trend/trend.h"
 
+#define LAST_DAYS_S (1.65 * PL_DAY_S)
+#define LEAST_GAINS 6 /* half a day of pairs of blocks, two hours each */
+#define DAY_BENDS 2.5
+
 /* The finest full level whose ring reaches back to `since_s`. */
 static enum pl_level level_since(const struct pl_history *h, double since_s)
 {
@@ -62,6 +66,79 @@ static double onset(const struct pl_judge_input *input, double window_begin_s, d
 	return since_s;
 }
 
+/*
+ * The slope between equal times of day, which a daily cycle does not bend: the median of what was
+ * gained in 24 hours. *sigma is the spread of those gains, as of a single value. Needs a day and
+ * half of blocks since `since_s`; returns false without.
+ */
+static bool slope_by_days(const struct pl_judge_input *input, double since_s, double *slope_per_s,
+                          double *sigma)
+{
+	const bool recent = input->history->clock_s - since_s < 4 * PL_DAY_S;
+	const enum pl_level level = recent ? PL_LEVEL_2H : PL_LEVEL_8H;
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+	double gained[PL_HISTORY_MAX_POINTS];
+	const size_t n =
+		pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
+	size_t count = 0;
+
+	for (size_t i = 0, j = 0; i < n; i++) {
+		if (p[i].t_s < since_s + PL_DAY_S)
+			continue;
+		while (p[j].t_s < p[i].t_s - PL_DAY_S - 1)
+			j++;
+		if (p[j].t_s < p[i].t_s - PL_DAY_S + 1)
+			gained[count++] = p[i].y - p[j].y;
+	}
+	if (count < LEAST_GAINS)
+		return false;
+	const double median = pl_trend_median(gained, count);
+	for (size_t i = 0; i < count; i++)
+		gained[i] = fabs(gained[i] - median);
+	*slope_per_s = median / PL_DAY_S;
+	*sigma = 1.4826 * pl_trend_median(gained, count) / sqrt(2);
+	return true;
+}
+
+double pl_judge_gained_in_a_day(const struct pl_judge_input *input)
+{
+	const double since_s = fmax(0, input->history->clock_s - LAST_DAYS_S);
+	double slope_per_s;
+	double sigma;
+
+	if (!slope_by_days(input, since_s, &slope_per_s, &sigma))
+		return HUGE_VAL;
+	return slope_per_s * PL_DAY_S;
+}
+
+/*
+ * Where the day bends the series more than the days differ, the days are asked: those since the
+ * growth began, or the last ones where that was but this morning, as far as one can see by then.
+ */
+static void rate_by_days(const struct pl_judge_input *input, struct pl_evidence *e)
+{
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+	double since_s = e->since_s;
+	double slope_per_s;
+	double sigma;
+
+	if (!input->settings->season)
+		return;
+	if (!slope_by_days(input, since_s, &slope_per_s, &sigma)) {
+		since_s = fmax(input->not_before_s, input->history->clock_s - LAST_DAYS_S);
+		if (!slope_by_days(input, since_s, &slope_per_s, &sigma))
+			return;
+	}
+	const size_t n = points_since(input, since_s, p);
+	if (slope_per_s <= 0 || n < 4 || pl_trend_sigma(p, n, slope_per_s) < DAY_BENDS * sigma)
+		return;
+	const double half = 2 * sigma * sqrt(2) / PL_DAY_S + 0.05 * slope_per_s;
+	e->rate_per_s = slope_per_s;
+	e->rate_low = slope_per_s - half;
+	e->rate_high = slope_per_s + half;
+	e->leaked = slope_per_s * (input->history->clock_s - e->since_s);
+}
+
 void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *e)
 {
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
@@ -88,6 +165,7 @@ void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *e)
 	e->rate_high = slope + half;
 	e->since_s = since_s;
 	e->leaked = slope * (input->history->clock_s - since_s);
-	if (input->limit > 0 && slope > 0)
-		e->to_limit_s = fmax(0, (input->limit - input->used) / slope);
+	rate_by_days(input, e);
+	if (input->limit > 0 && e->rate_per_s > 0)
+		e->to_limit_s = fmax(0, (input->limit - input->used) / e->rate_per_s);
 }
