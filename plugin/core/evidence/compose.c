@@ -17,7 +17,7 @@ static void add_string(yajl_gen gen, const char *text)
 	size_t len = 0;
 
 	/* names may hold any byte; JSON is UTF-8 */
-	for (; text[len] && len < sizeof(copy); len++)
+	for (; len < sizeof(copy) && text[len]; len++)
 		copy[len] = text[len] >= ' ' && text[len] <= '~' ? text[len] : '?';
 	yajl_gen_string(gen, (const unsigned char *)copy, len);
 }

@@ -1,6 +1,6 @@
 /*
- * leak KIND MIB: prints "ready", then leaks MIB MiB of the kind in steps, prints
- * "done", and stays until it is killed or its input ends.
+ * leak KIND MIB [SECONDS]: prints "ready"; for each line of its input leaks MIB MiB of the kind in
+ * small steps, over SECONDS if given, and prints "done". Ends with its input.
  *
  * Each kind leaks at one place and nowhere else; KIND "map" makes MIB small mappings instead.
  */
@@ -187,11 +187,13 @@ static const struct {
 	{ "sysv", leak_sysv },     { "library", leak_library }, { "program", leak_program },
 };
 
-static void leak(void (*one)(size_t), size_t bytes)
+static void leak(void (*one)(size_t), size_t bytes, double seconds)
 {
-	for (int i = 0; i < STEPS; i++) {
-		one(bytes / STEPS);
-		usleep(3000);
+	const int steps = seconds > 0 ? (int)(seconds * 20) + 1 : STEPS;
+
+	for (int i = 0; i < steps; i++) {
+		one(bytes / (size_t)steps);
+		usleep(seconds > 0 ? 50000 : 3000);
 	}
 }
 
@@ -205,21 +207,19 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], kinds[i].name) == 0)
 			one = kinds[i].leak;
 	if (amount == 0 || (!one && strcmp(argv[1], "map") != 0)) {
-		fprintf(stderr, "usage: leak KIND MIB\n");
+		fprintf(stderr, "usage: leak KIND MIB [SECONDS]\n");
 		return 2;
 	}
 	leak_malloc(MIB);
 	puts("ready");
 	fflush(stdout);
-	if (read(0, &c, 1) != 1)
-		return 0;
-	if (one)
-		leak(one, amount * MIB);
-	else
-		make_mappings(amount);
-	puts("done");
-	fflush(stdout);
-	while (read(0, &c, 1) == 1)
-		;
+	while (read(0, &c, 1) == 1) {
+		if (one)
+			leak(one, amount * MIB, argc > 3 ? atof(argv[3]) : 0);
+		else
+			make_mappings(amount);
+		puts("done");
+		fflush(stdout);
+	}
 	return 0;
 }

@@ -1,0 +1,230 @@
+/* The evidence file: bounded, valid JSON whatever is in it, and only so many of them. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utime.h>
+#include <yajl/yajl_tree.h>
+
+#include "evidence/evidence.h"
+#include "state/state.h"
+#include "tap.h"
+
+static struct pl_evidence_case about;
+static struct pl_evidence_facts facts;
+static char directory[] = "/tmp/procleak-evidence-XXXXXX";
+
+static void fill_tally(struct pl_tally *tally)
+{
+	memset(tally, 0, sizeof(*tally));
+	for (int i = 0; i < 100; i++)
+		for (int k = 0; k <= i; k++) {
+			char name[2 * PL_EVIDENCE_TEXT];
+
+			snprintf(name, sizeof(name), "%03d \"\\\n\033[2J\xff%0150d", i, i);
+			pl_tally_add(tally, name);
+		}
+	pl_tally_sort(tally);
+}
+
+/* The most that a process can have: long hostile names everywhere, a full history. */
+static void fill_case(void)
+{
+	struct pl_report report = { .subject = { .match = "api/\"\n", .comm = "\033]0;x\007" },
+		                        .time_s = 1700000000,
+		                        .verdict = PL_VERDICT_LEAKING,
+		                        .previous = PL_VERDICT_GROWING,
+		                        .rate_bytes_per_hour = 1e7,
+		                        .cause = PL_CAUSE_CONNECTIONS,
+		                        .reason = "drift",
+		                        .metric = "anon",
+		                        .where = "arena",
+		                        .unit = "connection opened",
+		                        .per_unit = 38912,
+		                        .seconds_to_limit = 3600,
+		                        .limit = "memory.max",
+		                        .message = "api[12] leaking" };
+	const struct pl_settings settings = { .min_growth_bytes = 8 << 20, .horizon_s = 86400 };
+
+	memset(&about, 0, sizeof(about));
+	pl_track_init(&about.track, (struct pl_ident){ 12, 34 }, 1);
+	for (int i = 0; i < 3 * 1440; i++) {
+		struct pl_sample sample = { .ident = { 12, 34 }, .time = { i * 60.0, 1.7e9 + i * 60.0 } };
+
+		pl_values_set(&sample.values, PL_M_ANON, 123456789012 + (uint64_t)i * 1234567);
+		pl_values_set(&sample.values, PL_M_THREADS, (uint64_t)(1000 + i));
+		pl_values_set(&sample.values, PL_M_FDS, (uint64_t)(100000 + i));
+		pl_values_set(&sample.values, PL_M_CONNECTIONS, (uint64_t)(10000 + i));
+		pl_values_set(&sample.values, PL_M_SHMEM, 987654321098);
+		pl_values_set(&sample.values, PL_M_CPU, (uint64_t)i * 1000003);
+		pl_track_add(&about.track, &sample, &settings);
+		about.values = sample.values;
+	}
+	for (unsigned m = 0; m < PL_METRIC_COUNT; m++)
+		pl_values_set(&about.values, (enum pl_metric)m, UINT64_MAX);
+	pl_evidence_set_report(&about, &report);
+	about.ident = (struct pl_ident){ 12, 34 };
+	about.has_ledger = true;
+	about.ledger.reading_count = 2;
+	about.ledger.runtimes = UINT32_MAX;
+	about.ledger.place_count = PL_LEDGER_PLACES;
+	for (unsigned i = 0; i < PL_LEDGER_PLACES; i++) {
+		about.ledger.places[i].place.used_bytes = UINT64_MAX / 2;
+		memset(about.ledger.places[i].place.name, '"', PL_PLACE_NAME_SIZE - 1);
+	}
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
+		about.ledger.now.used_bytes[i] = UINT64_MAX / 64;
+	about.sibling_count = PL_EVIDENCE_SIBLINGS;
+	memset(&facts, 0, sizeof(facts));
+	memset(facts.command, '"', sizeof(facts.command) - 1);
+	memset(facts.program, '\\', sizeof(facts.program) - 1);
+	fill_tally(&facts.fds);
+	fill_tally(&facts.sockets);
+	fill_tally(&facts.threads);
+}
+
+static void test_tally(void)
+{
+	static struct pl_tally tally;
+
+	fill_tally(&tally);
+	is_num(tally.total_count, 5050, "all are counted");
+	is_num(tally.place_count, PL_TALLY_PLACES, "names are bounded");
+	ok(tally.places[0].count == 64 && tally.places[1].count == 63, "the largest come first");
+	is_num(tally.other_count, 5050 - 64 * 65 / 2, "the others are counted together");
+}
+
+static void test_compose(void)
+{
+	char problem[128];
+	char *text = NULL;
+	size_t len = 0;
+	size_t strange = 0;
+	yajl_val root;
+
+	fill_case();
+	is_num(pl_evidence_compose(&about, &facts, &text, &len), 0, "the largest case is composed");
+	ok(len > 10000 && len <= PL_EVIDENCE_MOST_BYTES, "within 64 KiB");
+	root = yajl_tree_parse(text, problem, sizeof(problem));
+	ok(root, "it is valid JSON");
+	for (size_t i = 0; i < len; i++)
+		strange += (unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~';
+	is_num(strange, 0, "without a control character or a byte past ASCII");
+	if (root) {
+		const char *gates[] = { "judged", NULL };
+		const char *history[] = { "history", NULL };
+		const char *next[] = { "next", NULL };
+
+		ok(yajl_tree_get(root, gates, yajl_t_array) && yajl_tree_get(root, history, yajl_t_array) &&
+		       yajl_tree_get(root, next, yajl_t_array),
+		   "with gates, history and the next step");
+	}
+	yajl_tree_free(root);
+	free(text);
+}
+
+static unsigned count_files(void)
+{
+	DIR *dir = opendir(directory);
+	unsigned count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count - 2;
+}
+
+static void keep_one(int i, char *path, size_t size)
+{
+	const struct utimbuf times = { 1700000000 + i, 1700000000 + i };
+
+	about.report.time_s = 1700000000 + i;
+	if (pl_evidence_keep(directory, 5, &about, "{}", 2, path, size) < 0)
+		ok(false, "evidence is kept");
+	(void)utime(path, &times);
+}
+
+static void test_keep(void)
+{
+	char path[512];
+	char found[512];
+	char foreign[512];
+	struct stat info;
+	FILE *file;
+
+	snprintf(foreign, sizeof(foreign), "%s/procleak.json", directory);
+	file = fopen(foreign, "w");
+	if (file)
+		fclose(file);
+	for (int i = 0; i < 12; i++)
+		keep_one(i, path, sizeof(path));
+	is_num(count_files(), 5 + 1, "the oldest go, what is somebody else's stays");
+	ok(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600, "nobody else may read them");
+	ok(pl_evidence_find(directory, "api/\"\n", found, sizeof(found)) == 0 &&
+	       strcmp(found, path) == 0,
+	   "the newest is found by its match");
+	ok(pl_evidence_find(directory, "12", found, sizeof(found)) == 0 && strcmp(found, path) == 0,
+	   "and by its pid");
+	ok(pl_evidence_find(directory, "1", found, sizeof(found)) == -2, "not by a part of it");
+	ok(pl_evidence_keep("/proc/nowhere", 5, &about, "{}", 2, path, sizeof(path)) < 0,
+	   "a directory that cannot be made is told");
+}
+
+/* This very process: its arguments stay out unless they are allowed. */
+static void test_gather(void)
+{
+	struct pl_procfs fs;
+	bool null_seen = false;
+
+	if (pl_procfs_open(&fs, "/proc", NULL) < 0)
+		return;
+	pl_evidence_gather(&fs, getpid(), false, &facts);
+	ok(facts.argument_count == 1 && !strstr(facts.command, "SECRET"), "no arguments");
+	is_num(facts.threads.total_count, 1, "one thread");
+	for (uint32_t i = 0; i < facts.fds.place_count; i++)
+		null_seen |= strcmp(facts.fds.places[i].name, "/dev/zero") == 0;
+	ok(null_seen, "descriptors by target");
+	pl_evidence_gather(&fs, getpid(), true, &facts);
+	ok(strstr(facts.command, "SECRET") != NULL, "arguments where they are allowed");
+	pl_evidence_gather(&fs, INT32_MAX, true, &facts);
+	ok(facts.fds.total_count == 0 && !facts.command[0], "nothing of a process that is gone");
+	pl_procfs_close(&fs);
+}
+
+static void remove_files(void)
+{
+	char path[1024];
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		(void)unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+	(void)rmdir(directory);
+}
+
+int main(int argc, char **argv)
+{
+	static FILE *zero;
+
+	if (argc < 2) {
+		char *const arguments[] = { argv[0], (char[]){ "--password=SECRET" }, NULL };
+
+		execv("/proc/self/exe", arguments);
+		return 1;
+	}
+	zero = fopen("/dev/zero", "r");
+	if (!zero || !mkdtemp(directory))
+		return 1;
+	test_tally();
+	test_compose();
+	test_keep();
+	test_gather();
+	remove_files();
+	fclose(zero);
+	return tap_done();
+}
