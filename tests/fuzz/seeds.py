@@ -5,6 +5,7 @@
 """
 import hashlib
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -31,7 +32,40 @@ NETDATA = (b"FUNCTION 0f 10 \"procleak info\" \"0xFFFF\" \"method=api\"\n",
 CONF = (b"# collectd\nLoadPlugin procleak\n<Plugin \"procleak\">\n  ProcFS \"/proc\" # root\n"
         b"  ProcessMatch \"api\" \"java .*api\\\\.jar\"\n  <Match \"a \\\"b\\\"\">\n"
         b"    PerProcess true\n    TimeScale 1.5e3\n    MinGrowth \\\n  8\n  </Match>\n</Plugin>\n")
+MAPS = (b"55d000000000-55d000002000 r--p 00000000 fe:00 11  /usr/bin/server\n"
+        b"55d000002000-55d000008000 r-xp 00002000 fe:00 11  /usr/bin/server\n"
+        b"55d001000000-55d001200000 rw-p 00000000 00:00 0   [heap]\n"
+        b"7f0010000000-7f0010001000 ---p 00000000 00:00 0 \n"
+        b"7f0010001000-7f0010801000 rw-p 00000000 00:00 0 \n"
+        b"7f0010a00000-7f0010b00000 r-xp 00000000 fe:00 13  /srv/a\\012b (deleted)\n")
 LARGEST_SEED = 4096  # bytes: what is longer slows the search down
+
+
+def small_elf():
+    """A program of a segment, a note with a build id and three symbols."""
+    names = b"\0_ZN3api5closeEi\0main\0_RNvCs15kBYyAo9fc_7mycrate7example\0"
+    symbols = b"".join(struct.pack("<IBBHQQ", name, 0x12, 0, 1, value, 64)
+                       for name, value in ((0, 0), (1, 0x1000), (17, 0x401100), (22, 0x2000)))
+    note = struct.pack("<III", 4, 20, 3) + b"GNU\0" + bytes(range(20))
+    note_at = 64 + 2 * 56
+    symbols_at = note_at + len(note)
+    names_at = symbols_at + len(symbols)
+    sections_at = names_at + len(names)
+    header = (b"\x7fELF\2\1\1" + bytes(9) +
+              struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, sections_at, 0, 64, 56, 2, 64, 3, 2))
+    segments = (struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, 4096, 4096, 4096) +
+                struct.pack("<IIQQQQQQ", 4, 4, note_at, 0, 0, len(note), len(note), 4))
+    sections = (bytes(64) +
+                struct.pack("<IIQQQQIIQQ", 1, 2, 0, 0, symbols_at, len(symbols), 2, 1, 8, 24) +
+                struct.pack("<IIQQQQIIQQ", 1, 3, 0, 0, names_at, len(names), 0, 0, 1, 0))
+    return header + segments + note + symbols + names + sections
+
+
+def small_page():
+    """The begin of a page of malloc's chunks, with what lies behind the page."""
+    page = b"".join(struct.pack("<QQ", 0, size | 1) + struct.pack("<Q", 0x401000) * (size // 8 - 2)
+                    for size in (48, 32, 144, 80) * 30)
+    return page[:4096] + struct.pack("<Q", 0x31) * 8
 
 
 def write(output, target, data):
@@ -58,6 +92,9 @@ def main():
     for text in NETDATA:
         write(output, "netdata", text)
     write(output, "conf", CONF)
+    write(output, "census_maps", MAPS)
+    write(output, "census_elf", small_elf())
+    write(output, "census_page", small_page())
 
 
 main()

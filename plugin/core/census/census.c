@@ -314,7 +314,7 @@ struct candidates {
 	struct pl_census_candidate *list;
 	size_t count;
 	size_t tried[PL_CENSUS_KEY_KINDS];
-	double heap_bytes;
+	struct pl_census_heap heap;
 	bool counting; /* only how many were tried */
 	bool unsteady; /* one grew beyond chance, but not little by little */
 };
@@ -329,7 +329,7 @@ static void consider(void *ctx, const struct pl_census_growth *growth)
 		candidates->tried[growth->kind] += growth->page_count >= 3;
 		return;
 	}
-	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], candidates->heap_bytes,
+	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], &candidates->heap,
 	                            &chance))
 		return;
 	if (at == CANDIDATES_MAX)
@@ -478,7 +478,8 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 {
 	int err;
 
-	candidates->heap_bytes = census->panel.total[0] * (double)census->target.page_bytes;
+	candidates->heap.bytes = census->panel.total[0] * (double)census->target.page_bytes;
+	candidates->heap.growth_bytes = heap_growth_bytes(census);
 	for (unsigned pass = 0; pass < 2; pass++) {
 		candidates->counting = pass == 0;
 		pl_census_tally(census->cells, &census->panel, consider, candidates);

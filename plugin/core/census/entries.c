@@ -13,14 +13,21 @@
 #define SIZES_MAX 64
 /* Of the heap that a size must gain in the interval. */
 #define SIZE_HEAP_SHARE 0.005
+/* Of the gain of a size that the heap must have gained too. */
+#define SIZE_GROWTH_SHARE 0.25
 
-bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double heap_bytes,
-                            double *chance)
+static bool matters(const struct pl_census_growth *growth, const struct pl_census_heap *heap)
 {
-	if (growth->kind == PL_CENSUS_KEY_SIZE &&
-	    growth->growth_count * (double)growth->key < SIZE_HEAP_SHARE * heap_bytes)
-		return false;
-	if (growth->z < Z_MIN || growth->page_count < PAGES_MIN)
+	const double bytes = growth->growth_count * (double)growth->key;
+
+	return growth->kind != PL_CENSUS_KEY_SIZE || (bytes >= SIZE_HEAP_SHARE * heap->bytes &&
+	                                              heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes);
+}
+
+bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
+                            const struct pl_census_heap *heap, double *chance)
+{
+	if (growth->z < Z_MIN || growth->page_count < PAGES_MIN || !matters(growth, heap))
 		return false;
 	*chance = pl_census_chance(growth->z, tried);
 	return *chance <= CHANCE_MAX;

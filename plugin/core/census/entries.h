@@ -19,13 +19,19 @@ struct pl_census_candidate {
 	bool in_chunks;        /* object_bytes is that of malloc's chunks */
 };
 
+struct pl_census_heap {
+	double bytes;        /* at the first look */
+	double growth_bytes; /* until the last one */
+};
+
 /*
  * Whether a growth is to be named at all: see tally.h for z. `tried` is how many kinds of object
- * were compared. A size must also matter to the heap: as a heap wears, small chunks that are free
- * but kept apart by malloc (fastbins) become more, and look as if in use.
+ * were compared. A size tells little, so that it must also matter to the heap, and the heap must
+ * have grown with it: as a heap wears, small chunks that are free but kept apart by malloc
+ * (fastbins) become more, and look as if in use; and one use of a size makes room for another.
  */
-bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried, double heap_bytes,
-                            double *chance);
+bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
+                            const struct pl_census_heap *heap, double *chance);
 
 /*
  * Joins what has one name, drops what tells nothing, what another entry explains and what is small

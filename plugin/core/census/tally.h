@@ -13,7 +13,7 @@
 
 #include "census/words.h"
 
-#define PL_CENSUS_LOOKS 5
+#define PL_CENSUS_LOOKS 6
 #define PL_CENSUS_STEPS (PL_CENSUS_LOOKS - 1)
 
 /* Hits of one kind and key on one page, counted; ordered as the hits. */

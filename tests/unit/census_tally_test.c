@@ -1,0 +1,262 @@
+/* From counts to what is told: growth, error, chance, order. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "census/entries.h"
+#include "census/pages.h"
+#include "tap.h"
+
+#define OLD_PAGES 256
+#define NEW_PAGES 64
+#define PAGES (OLD_PAGES + PL_CENSUS_STEPS * NEW_PAGES)
+
+struct world {
+	struct pl_census_hits hits[PL_CENSUS_LOOKS];
+	struct pl_census_cells cells[PL_CENSUS_LOOKS];
+	uint8_t strata[PAGES];
+	bool gone[PAGES];
+	struct pl_census_panel panel;
+};
+
+/* 10240 old pages, a fortieth of which is read; new ones are all read. */
+static void begin(struct world *world)
+{
+	*world = (struct world){ 0 };
+	world->panel = (struct pl_census_panel){ .stratum = world->strata,
+		                                     .gone = world->gone,
+		                                     .page_count = PAGES,
+		                                     .total = { 10240, 64, 64, 64, 64, 64 },
+		                                     .sampled = { OLD_PAGES, 64, 64, 64, 64, 64 },
+		                                     .at = { 0, 0.2, 0.4, 0.6, 0.8, 1 } };
+	for (size_t i = OLD_PAGES; i < PAGES; i++)
+		world->strata[i] = (uint8_t)(1 + (i - OLD_PAGES) / NEW_PAGES);
+}
+
+static void put(struct world *world, unsigned look, uint64_t key, uint32_t page, unsigned count)
+{
+	struct pl_census_hits *hits = &world->hits[look];
+
+	for (unsigned i = 0; i < count; i++) {
+		if (hits->count == hits->capacity) {
+			hits->capacity = hits->capacity * 2 + 1024;
+			hits->hits = realloc(hits->hits, hits->capacity * sizeof(*hits->hits));
+			if (!hits->hits)
+				exit(1);
+		}
+		hits->hits[hits->count++] =
+			(struct pl_census_hit){ .key = key, .page = page, .word = (uint16_t)i };
+	}
+}
+
+#define KEYS_MAX 8
+
+static const struct pl_census_heap heap = { 4e7, 1e5 };
+
+struct told {
+	struct pl_census_growth growth[KEYS_MAX];
+	size_t count;
+};
+
+static void tell(void *ctx, const struct pl_census_growth *growth)
+{
+	struct told *told = ctx;
+
+	if (told->count < KEYS_MAX)
+		told->growth[told->count++] = *growth;
+}
+
+static struct told compare(struct world *world)
+{
+	struct told told = { 0 };
+
+	for (size_t i = 0; i < PL_CENSUS_LOOKS; i++) {
+		pl_census_hits_sort(&world->hits[i]);
+		if (pl_census_cells_count(&world->hits[i], &world->cells[i]) < 0)
+			exit(1);
+	}
+	pl_census_tally(world->cells, &world->panel, tell, &told);
+	for (size_t i = 0; i < PL_CENSUS_LOOKS; i++) {
+		pl_census_hits_free(&world->hits[i]);
+		pl_census_cells_free(&world->cells[i]);
+	}
+	return told;
+}
+
+static void test_leak_on_new_pages(void)
+{
+	struct world world;
+	struct told told;
+	double chance = 1;
+
+	begin(&world);
+	for (unsigned look = 0; look < PL_CENSUS_LOOKS; look++)
+		for (uint32_t page = 0; page < OLD_PAGES; page++)
+			put(&world, look, 100, page, 3);
+	for (uint32_t page = OLD_PAGES; page < PAGES; page++)
+		put(&world, PL_CENSUS_LOOKS - 1, 100, page, 20);
+	told = compare(&world);
+	is_num(told.count, 1, "one kind of object");
+	is_near(told.growth[0].growth_count, 320 * 20, 1e-6, "all new ones are counted");
+	is_near(told.growth[0].before_count, 10240 * 3, 1e-6, "and what was there before");
+	is_near(told.growth[0].steps[2], 64 * 20, 1e-6, "look by look");
+	is_num(told.growth[0].page_count, 320, "on so many pages");
+	ok(told.growth[0].z > 10, "beyond chance");
+	ok(pl_census_is_candidate(&told.growth[0], 1000, &heap, &chance) && chance < 1e-6,
+	   "to be told");
+	ok(pl_census_steady(&told.growth[0], &world.panel), "little by little");
+}
+
+static void test_churn(void)
+{
+	struct world world;
+	struct told told;
+	double chance;
+	uint64_t state = 5;
+	unsigned alarms = 0;
+
+	for (unsigned round = 0; round < 20; round++) {
+		begin(&world);
+		for (unsigned look = 0; look < PL_CENSUS_LOOKS; look++)
+			for (uint32_t page = 0; page < OLD_PAGES; page++)
+				put(&world, look, 100, page, (unsigned)(pl_census_random(&state) % 8));
+		told = compare(&world);
+		alarms += told.count == 1 && pl_census_is_candidate(&told.growth[0], 1, &heap, &chance);
+	}
+	is_num(alarms, 0, "what comes and goes is not told");
+}
+
+/* A few objects on new pages may have come from old ones, of which the sample saw none. */
+static void test_moved(void)
+{
+	struct world world;
+	struct told told;
+	double chance;
+
+	begin(&world);
+	for (uint32_t page = OLD_PAGES; page < OLD_PAGES + 100; page++)
+		put(&world, PL_CENSUS_LOOKS - 1, 100, page, 1);
+	told = compare(&world);
+	ok(told.count == 1 && !pl_census_is_candidate(&told.growth[0], 1, &heap, &chance),
+	   "a hundred objects may have moved from ten thousand pages");
+}
+
+static void test_sizes(void)
+{
+	const struct pl_census_growth growth = {
+		.kind = PL_CENSUS_KEY_SIZE, .key = 96, .growth_count = 10000, .z = 20, .page_count = 200
+	};
+	const struct pl_census_heap grown = { 4e7, 9e5 };
+	const struct pl_census_heap still = { 4e7, 1e4 };
+	const struct pl_census_heap large = { 4e9, 9e5 };
+	double chance;
+
+	ok(pl_census_is_candidate(&growth, 10, &grown, &chance), "a size that the heap grew with");
+	ok(!pl_census_is_candidate(&growth, 10, &still, &chance), "but not one that it did not");
+	ok(!pl_census_is_candidate(&growth, 10, &large, &chance), "nor one that hardly matters");
+}
+
+static void test_gone(void)
+{
+	struct world world;
+	struct told told;
+
+	begin(&world);
+	world.panel.gone_total = 400;
+	for (uint32_t page = 0; page < OLD_PAGES; page++) {
+		for (unsigned look = 0; look < PL_CENSUS_LOOKS; look++)
+			if (page >= 10 || look == 0)
+				put(&world, look, 100, page, 2);
+		world.gone[page] = page < 10;
+		world.panel.gone_sampled += page < 10;
+	}
+	told = compare(&world);
+	is_near(told.growth[0].growth_count, -800, 1e-6, "pages that are gone take objects along");
+}
+
+static void test_unsteady(void)
+{
+	struct pl_census_panel panel = { .at = { 0, 0.2, 0.4, 0.6, 0.8, 1 } };
+	struct pl_census_growth growth = { .growth_count = 1000, .steps = { 200, 200, 200, 200, 200 } };
+
+	ok(pl_census_steady(&growth, &panel), "a straight line is steady");
+	growth =
+		(struct pl_census_growth){ .growth_count = 1000, .steps = { 300, 100, 300, 100, 200 } };
+	ok(pl_census_steady(&growth, &panel), "one that wavers too");
+	growth = (struct pl_census_growth){ .growth_count = 1000, .steps = { 0, 0, 1000, 0, 0 } };
+	ok(!pl_census_steady(&growth, &panel), "a single step is not");
+	growth =
+		(struct pl_census_growth){ .growth_count = 1000, .steps = { 900, -700, 900, -300, 200 } };
+	ok(!pl_census_steady(&growth, &panel), "nor is up and down");
+	growth = (struct pl_census_growth){ .growth_count = 1000, .steps = { 600, 250, 100, 40, 10 } };
+	ok(!pl_census_steady(&growth, &panel), "nor is what fills up");
+}
+
+static struct pl_census_candidate candidate(const char *name, enum pl_census_class class,
+                                            double growth_count, uint64_t object_bytes)
+{
+	struct pl_census_candidate out = { .growth = { .growth_count = growth_count },
+		                               .object_bytes = object_bytes,
+		                               .in_chunks = true };
+
+	out.named.name.class = class;
+	snprintf(out.named.name.name, sizeof(out.named.name.name), "%s", name);
+	return out;
+}
+
+static void test_order(void)
+{
+	struct pl_census_candidate list[8] = {
+		candidate("144-byte chunks", PL_CENSUS_CLASS_SIZE, 1000, 144),
+		candidate("std::_Sp_counted", PL_CENSUS_CLASS_LIBRARY, 1000, 144),
+		candidate("Session", PL_CENSUS_CLASS_TYPE, 600, 144),
+		candidate("Session", PL_CENSUS_CLASS_TYPE, 400, 144),
+		candidate("noise", PL_CENSUS_CLASS_TYPE, 20, 4000),
+		candidate("unnamed", PL_CENSUS_CLASS_NONE, 5000, 32),
+		candidate("4112-byte chunks", PL_CENSUS_CLASS_SIZE, 1000, 4112),
+		candidate("on_close", PL_CENSUS_CLASS_FUNCTION, 1000, 0),
+	};
+
+	is_num(pl_census_entries_order(list, 8), 4, "what is explained, small or mute is left out");
+	is_str(list[0].named.name.name, "Session", "a type of the program comes first");
+	is_num(list[0].growth.growth_count, 1000, "with all its tables together");
+	is_str(list[1].named.name.name, "on_close", "then a function");
+	is_str(list[2].named.name.name, "std::_Sp_counted", "then a type of the library");
+	is_str(list[3].named.name.name, "4112-byte chunks", "then a size that nothing explains");
+	list[0] = candidate("drift", PL_CENSUS_CLASS_TYPE, 10, 48);
+	list[1] = candidate("4112-byte chunks", PL_CENSUS_CLASS_SIZE, 1000, 4112);
+	is_num(pl_census_entries_order(list, 2), 1, "a type beside which far more buffers pile up");
+	is_str(list[0].named.name.name, "4112-byte chunks", "is not what leaks");
+}
+
+static void test_measure(void)
+{
+	struct pl_census_hit hits[6] = { 0 };
+	struct pl_census_candidate out = { 0 };
+
+	for (uint16_t i = 0; i < 6; i++)
+		hits[i] = (struct pl_census_hit){ .page = 1, .word = (uint16_t)(i * 14) };
+	pl_census_entries_measure(hits, 6, &out);
+	is_num(out.object_bytes, 112, "objects side by side are as large as their distance");
+	for (size_t i = 0; i < 6; i++)
+		hits[i].chunk_bytes = 96;
+	hits[3].offset_bytes = hits[4].offset_bytes = hits[5].offset_bytes = hits[2].offset_bytes = 24;
+	pl_census_entries_measure(hits, 6, &out);
+	ok(out.object_bytes == 96 && out.in_chunks && out.offset_bytes == 24, "or as their chunks");
+	pl_census_entries_measure(hits, 0, &out);
+	is_num(out.object_bytes, 0, "nothing tells nothing");
+}
+
+int main(void)
+{
+	test_leak_on_new_pages();
+	test_churn();
+	test_moved();
+	test_sizes();
+	test_gone();
+	test_unsteady();
+	test_order();
+	test_measure();
+	is_near(pl_census_chance(4, 10), 20 * exp(-8), 1e-12, "the bound on chance");
+	is_num(pl_census_chance(-1, 10), 1, "what fell did not grow");
+	return tap_done();
+}
