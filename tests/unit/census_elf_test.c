@@ -72,13 +72,13 @@ static void test_self(const struct pl_census_elf *elf)
 
 static void test_damaged(const uint8_t *good, size_t size)
 {
-	uint8_t *data = malloc(size);
+	uint8_t *data = malloc(size + 1);
 	struct bytes bytes = { data, size };
 	const struct pl_census_source source = { read_bytes, &bytes };
 	struct pl_census_elf elf;
 	struct pl_census_elf before;
 
-	if (!data)
+	if (!data || size < 64)
 		exit(1);
 	memcpy(data, good, size);
 	memset(&elf, 0x5a, sizeof(elf));
