@@ -7,6 +7,9 @@
 /* Correlation of increments from which on a level is said to move with the load. */
 #define LEAST_FOLLOWING 0.6
 
+/* From so long a stretch on, a daily cycle is taken out before saturation is measured. */
+#define LEAST_FLATTENED_S (60 * PL_HOUR_S)
+
 /* The finest level whose ring reaches back over `span_s`. */
 static enum pl_level level_over(double span_s)
 {
@@ -85,6 +88,23 @@ static size_t count_work(const struct pl_history *h, enum pl_level level, double
 	return n - at;
 }
 
+/* Each value becomes the least within half a day of it: what comes and goes with the day is gone.
+ */
+static void flatten_days(struct pl_point *p, size_t n)
+{
+	double least[PL_HISTORY_MAX_POINTS];
+
+	for (size_t i = 0; i < n; i++) {
+		least[i] = p[i].y;
+		for (size_t j = i; j-- > 0 && p[j].t_s >= p[i].t_s - 0.5 * PL_DAY_S;)
+			least[i] = fmin(least[i], p[j].y);
+		for (size_t j = i + 1; j < n && p[j].t_s <= p[i].t_s + 0.5 * PL_DAY_S; j++)
+			least[i] = fmin(least[i], p[j].y);
+	}
+	for (size_t i = 0; i < n; i++)
+		p[i].y = least[i];
+}
+
 bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, double work_us,
                          struct pl_saturation *out)
 {
@@ -96,6 +116,8 @@ bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, do
 	size_t n = pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
 
 	(void)pl_trend_destep(p, n, 3, 0.2, 8, &steps, &last_step_s);
+	if (fmin(input->history->clock_s, 0.75 * age_s) >= LEAST_FLATTENED_S)
+		flatten_days(p, n);
 	if (!(work_us > 0)) {
 		for (size_t i = 0; i < n; i++)
 			p[i].t_s -= origin_s;
@@ -220,11 +242,27 @@ static double left_after_ramp(const struct beside *b, double growth)
 	return elasticity > 1.5 ? 1 : 0;
 }
 
+/* Share of the growth of mappings that is no mere slack beside memory that grows by itself. */
+static double left_beside_memory(const struct pl_judge_input *input, enum pl_level level, size_t n,
+                                 double growth)
+{
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+	double minima[4];
+
+	n = pl_history_points(input->history, level, PL_SERIES_U, n, p);
+	if (n < 4)
+		return 1;
+	(void)pl_trend_minima(p, n, 4, minima);
+	return 1 - fmax(minima[3] - minima[0], 0) * 4 / 3 / growth;
+}
+
 double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level level, size_t n,
                             double growth)
 {
 	double least = 1;
 
+	if (input->series == PL_SERIES_UNTOUCHED)
+		least = left_beside_memory(input, level, n, growth);
 	for (size_t i = 0; i < LOAD_COUNT; i++) {
 		struct beside b;
 		if (!put_beside(input, level, n, loads[i], &b))
