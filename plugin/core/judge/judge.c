@@ -34,8 +34,8 @@ static const struct {
 	double hold_share; /* of the window */
 } holds[] = {
 	{ 7.0, 0.4 * PL_HOUR_S, 0 },
-	{ 5.0, 2.0 * PL_HOUR_S, 0.03 },
-	{ 0, 4.0 * PL_HOUR_S, 0.07 },
+	{ 5.0, 1.5 * PL_HOUR_S, 0.02 },
+	{ 0, 4.0 * PL_HOUR_S, 0.06 },
 };
 
 static const char *const reason_names[PL_REASON_COUNT] = {
