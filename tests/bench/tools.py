@@ -275,17 +275,21 @@ class Command(Tool):
 class Pmap(Command):
     name = "pmap -x"
     option = "-x"
-    command = "pmap -x PID..., once a tick"
+    command = "pmap -x PID..., 60 of them at a time, all once a tick"
     population = ()  # set by whoever knows
 
     def argv(self):
-        return ["pmap", self.option, *map(str, Pmap.population)]
+        pids = os.path.join(self.dir, "pids")
+        with open(pids, "w", encoding="ascii") as file:
+            file.write("\n".join(map(str, Pmap.population)))
+        # its library refuses more than 64 at once
+        return ["xargs", "-a", pids, "-n", "60", "pmap", self.option]
 
 
 class PmapMore(Pmap):
     name = "pmap -X"
     option = "-X"
-    command = "pmap -X PID..., once a tick"
+    command = "the same with -X"
 
 
 class Smem(Command):

@@ -25,22 +25,31 @@ struct pl_roster_entry {
 	bool changed;           /* new, or its inode is not the one of the last tick */
 };
 
+/* What a listing says of a process. */
+struct pl_roster_seen {
+	int32_t pid;
+	uint32_t inode;
+};
+
 struct pl_roster {
 	struct pl_roster_entry *entries; /* sorted by pid */
 	size_t count;
-	struct pl_roster_entry *next;
-	size_t next_count;
 	size_t capacity;
+	struct pl_roster_seen *seen; /* scratch of the listing under way */
+	size_t seen_count;
+	size_t seen_capacity;
 	bool out_of_memory;
 };
 
-_Static_assert(sizeof(struct pl_roster_entry) <= 32, "two of them are 64 bytes a process");
+/* Both tables grow by a quarter at a time. */
+_Static_assert((sizeof(struct pl_roster_entry) + sizeof(struct pl_roster_seen)) * 5 / 4 <= 64,
+               "a process that is not matched costs at most 64 bytes");
 
 void pl_roster_free(struct pl_roster *roster);
 
 /*
- * Lists the processes. `gone` is called for each entry that is no longer there, before the new
- * table is in place. Allocates only when the host has more processes than ever before.
+ * Lists the processes. `gone` is called for each entry that is no longer there, while the table
+ * is being changed. Allocates only when the host has more processes than ever before.
  * Returns 0, or -errno (-ENOMEM) with the table as it was.
  */
 typedef void pl_roster_gone_fn(void *ctx, const struct pl_roster_entry *entry);

@@ -232,6 +232,7 @@ static void post_identify(struct pl_engine *engine, struct pl_roster_entry *entr
 		return;
 	}
 	/* no room: ask again at the next tick */
+	engine->no_room = true;
 	entry->identity_hash = 0;
 	entry->look_tick = engine->tick + 1;
 }
@@ -453,6 +454,7 @@ void pl_engine_discover(struct pl_engine *engine)
 	pl_log_release(&engine->log, &engine->scan_complaint, PL_LOG_NOTICE,
 	               "%s: processes can be listed again", engine->config->proc_root);
 	engine->look_at_all = false;
+	engine->no_room = false;
 	for (size_t i = 0; i < engine->roster.count; i++) {
 		struct pl_roster_entry *entry = &engine->roster.entries[i];
 		const bool due = entry->look_tick <= engine->tick;
@@ -462,6 +464,9 @@ void pl_engine_discover(struct pl_engine *engine)
 				continue;
 			entry->flags = 0;
 		}
+		/* of thousands that start at once, the rest has its turn in the next ticks */
+		if (engine->no_room && entry->process == PL_ROSTER_NONE)
+			continue;
 		/* a matched process is checked by its own pulse; one that gave none is looked at */
 		if (entry->process != PL_ROSTER_NONE ? entry->changed || has_no_pulse(engine, entry)
 		                                     : entry->changed || due || all)

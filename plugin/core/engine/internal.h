@@ -100,6 +100,7 @@ struct pl_group {
 
 /* A process of the state file that has not been met yet. */
 struct pl_restored {
+	int32_t pid;
 	struct pl_state_process *saved; /* NULL: claimed */
 };
 
@@ -128,10 +129,11 @@ struct pl_engine {
 	double regions_predicted_us;
 	bool regions_routine;
 	size_t regions_cursor;
+	bool no_room;     /* the worker could take no more jobs in this tick */
 	bool look_at_all; /* a parent was matched whose children count too */
 	struct pl_self self;
 	char boot_id[PL_BOOT_ID_SIZE];
-	struct pl_restored *restored;
+	struct pl_restored *restored; /* sorted by pid */
 	size_t restored_count;
 	double restored_until_s;       /* who is not met by then is forgotten */
 	struct pl_state_writer *state; /* the text under way; NULL: none is */

@@ -96,7 +96,8 @@ static void take_process(void *ctx, const struct pl_state_process *process)
 	if (!saved)
 		return;
 	*saved = *process;
-	engine->restored[engine->restored_count++].saved = saved;
+	engine->restored[engine->restored_count++] =
+		(struct pl_restored){ saved->track.ident.pid, saved };
 }
 
 static void report_bad_file(struct pl_engine *engine, const char *problem)
@@ -112,6 +113,14 @@ static void report_bad_file(struct pl_engine *engine, const char *problem)
 		pl_log_write(&engine->log, PL_LOG_ERROR,
 		             "state file %s: %s; everything is learned anew (it cannot be moved: %s)", path,
 		             problem, strerror(-err));
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	const struct pl_restored *x = a;
+	const struct pl_restored *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
 void pl_engine_restore(struct pl_engine *engine)
@@ -142,12 +151,31 @@ void pl_engine_restore(struct pl_engine *engine)
 		pl_log_write(&engine->log, PL_LOG_INFO,
 		             "state file %s: restored %zu matches, %zu processes",
 		             engine->config->state_file, restoring.match_count, engine->restored_count);
+	if (engine->restored_count > 1)
+		qsort(engine->restored, engine->restored_count, sizeof(*engine->restored), compare_pids);
 	engine->restored_until_s = pl_engine_now().mono_s + RESTORED_KEPT_S;
+}
+
+static size_t first_restored(const struct pl_engine *engine, int32_t pid)
+{
+	size_t low = 0;
+	size_t high = engine->restored_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (engine->restored[middle].pid < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 void pl_engine_claim(struct pl_engine *engine, struct pl_process *process)
 {
-	for (size_t i = 0; i < engine->restored_count; i++) {
+	for (size_t i = first_restored(engine, process->ident.pid);
+	     i < engine->restored_count && engine->restored[i].pid == process->ident.pid; i++) {
 		struct pl_state_process *saved = engine->restored[i].saved;
 
 		if (!saved || !pl_ident_equal(saved->track.ident, process->ident))

@@ -49,6 +49,7 @@ struct pl_worker {
 	bool stopping;
 	struct thread threads[PL_WORKER_THREADS];
 	struct slot slots[PL_WORKER_JOBS];
+	size_t slot_count; /* those beyond were never used, and their memory was never touched */
 	uint16_t queue[PL_WORKER_JOBS]; /* ring of queued slots */
 	size_t queue_head;
 	size_t queue_count;
@@ -357,15 +358,15 @@ static bool ensure_thread(struct pl_worker *worker)
 
 static struct slot *take_free_slot(struct pl_worker *worker)
 {
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
-		const size_t at = (worker->free_hint + i) % PL_WORKER_JOBS;
+	for (size_t i = 0; i < worker->slot_count; i++) {
+		const size_t at = (worker->free_hint + i) % worker->slot_count;
 
 		if (worker->slots[at].state == SLOT_FREE) {
 			worker->free_hint = at + 1;
 			return &worker->slots[at];
 		}
 	}
-	return NULL;
+	return worker->slot_count < PL_WORKER_JOBS ? &worker->slots[worker->slot_count++] : NULL;
 }
 
 bool pl_worker_post(struct pl_worker *worker, const struct pl_job *job)
@@ -394,7 +395,7 @@ static void give_up_stuck(struct pl_worker *worker)
 	const double now = now_s();
 	bool any = false;
 
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+	for (size_t i = 0; i < worker->slot_count; i++) {
 		struct slot *slot = &worker->slots[i];
 
 		if (slot->state == SLOT_RUNNING && now - slot->started_s > worker->config->read_timeout_s) {
@@ -431,7 +432,7 @@ void pl_worker_collect(struct pl_worker *worker, const struct pl_worker_callback
 {
 	pthread_mutex_lock(&worker->lock);
 	give_up_stuck(worker);
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++)
+	for (size_t i = 0; i < worker->slot_count; i++)
 		report_slot(&worker->slots[i], callbacks);
 	pthread_mutex_unlock(&worker->lock);
 }
@@ -440,7 +441,7 @@ void pl_worker_status(struct pl_worker *worker, struct pl_worker_status *out)
 {
 	*out = (struct pl_worker_status){ 0 };
 	pthread_mutex_lock(&worker->lock);
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+	for (size_t i = 0; i < worker->slot_count; i++) {
 		const enum slot_state state = worker->slots[i].state;
 
 		if (state == SLOT_QUEUED || state == SLOT_RUNNING)
@@ -463,7 +464,7 @@ static struct timespec deadline_after(double timeout_s)
 
 static bool is_idle(const struct pl_worker *worker)
 {
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+	for (size_t i = 0; i < worker->slot_count; i++) {
 		const enum slot_state state = worker->slots[i].state;
 
 		if (state == SLOT_QUEUED || state == SLOT_RUNNING)
@@ -509,7 +510,7 @@ bool pl_worker_free(struct pl_worker *worker, double timeout_s)
 		return false;
 	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
 		reap(&worker->threads[i]);
-	for (size_t i = 0; i < PL_WORKER_JOBS; i++) {
+	for (size_t i = 0; i < worker->slot_count; i++) {
 		if (worker->slots[i].state != SLOT_QUEUED)
 			continue;
 		if (worker->slots[i].job.kind == PL_JOB_SAVE)

@@ -16,7 +16,7 @@
 #include "state/state.h"
 
 #define PL_WORKER_THREADS 4
-#define PL_WORKER_JOBS 256
+#define PL_WORKER_JOBS 1024
 #define PL_MEMBERSHIPS_MAX 16 /* matches that one process can be in */
 #define PL_UNIT_SIZE 128
 

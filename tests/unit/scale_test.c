@@ -1,0 +1,284 @@
+/*
+ * Many processes, and many that come and go, on a fake proc root: what is kept, counted in entries
+ * and bytes. PL_CHURN_TICKS makes the churn longer than the moment that make check has for it.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/internal.h"
+#include "tap.h"
+
+#define HOST_COUNT 50000
+#define BURST_COUNT 2500
+#define CHURN_TICKS 2000
+#define CHURN_COUNT 8
+
+static char root[256];
+
+static void write_file(int pid, const char *name, const char *text)
+{
+	char path[512];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%d/%s", root, pid, name);
+	out = fopen(path, "w");
+	if (!out || fputs(text, out) < 0 || fclose(out) != 0)
+		abort();
+}
+
+static void make_directory(int pid)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%d", root, pid);
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		abort();
+}
+
+static void remove_all(int pid)
+{
+	static const char *const names[] = { "/stat", "/status", "/cmdline", "" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/%d%s", root, pid, names[i]);
+		(void)(i + 1 < sizeof(names) / sizeof(names[0]) ? unlink(path) : rmdir(path));
+	}
+}
+
+static void put_process(int pid, unsigned long start_ticks, unsigned long rss_kib)
+{
+	char text[1024];
+
+	make_directory(pid);
+	snprintf(text, sizeof(text),
+	         "%d (worker) S 1 1 1 0 -1 0 %lu 0 0 0 7 3 0 0 20 0 1 0 %lu 104857600 %lu "
+	         "18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+	         pid, rss_kib, start_ticks, rss_kib / 4);
+	write_file(pid, "stat", text);
+	snprintf(text, sizeof(text),
+	         "Name:\tworker\nPid:\t%d\nUid:\t0\t0\t0\t0\nVmSize:\t  102400 kB\nVmRSS:\t %lu kB\n"
+	         "RssAnon:\t %lu kB\nRssFile:\t 0 kB\nRssShmem:\t 0 kB\nVmData:\t 2000 kB\n"
+	         "VmSwap:\t 0 kB\nThreads:\t1\n",
+	         pid, rss_kib, rss_kib);
+	write_file(pid, "status", text);
+	write_file(pid, "cmdline", "worker");
+}
+
+static void count_gone(void *ctx, const struct pl_roster_entry *entry)
+{
+	(void)entry;
+	++*(size_t *)ctx;
+}
+
+static bool is_sorted(const struct pl_roster *roster)
+{
+	for (size_t i = 1; i < roster->count; i++)
+		if (roster->entries[i - 1].pid >= roster->entries[i].pid)
+			return false;
+	return true;
+}
+
+static size_t bytes_of(const struct pl_roster *roster)
+{
+	return roster->capacity * sizeof(*roster->entries) +
+	       roster->seen_capacity * sizeof(*roster->seen);
+}
+
+static size_t count_changed(struct pl_roster *roster)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < roster->count; i++) {
+		count += roster->entries[i].changed;
+		roster->entries[i].changed = false;
+	}
+	return count;
+}
+
+/* A host with very many processes, and a part of them replaced. */
+static void test_large_host(void)
+{
+	struct pl_roster roster = { 0 };
+	struct pl_procfs fs;
+	size_t gone = 0;
+
+	for (int pid = 1; pid <= HOST_COUNT; pid++)
+		make_directory(pid * 2);
+	ok(pl_procfs_open(&fs, root, NULL) == 0, "root opens");
+	ok(pl_roster_update(&roster, &fs, count_gone, &gone) == 0, "a large host is listed");
+	is_num((double)roster.count, HOST_COUNT, "every process is there");
+	ok(gone == 0 && is_sorted(&roster), "sorted, and none is gone");
+	is_num((double)count_changed(&roster), HOST_COUNT, "all of them are new");
+	ok(bytes_of(&roster) <= 64 * (size_t)HOST_COUNT, "64 bytes a process at the most");
+
+	for (int pid = 1; pid <= HOST_COUNT; pid += 10) {
+		remove_all(pid * 2);
+		make_directory(pid * 2 + 1);
+	}
+	pl_roster_find(&roster, 4)->process = 77;
+	ok(pl_roster_update(&roster, &fs, count_gone, &gone) == 0, "listed again");
+	is_num((double)roster.count, HOST_COUNT, "as many as before");
+	is_num((double)gone, HOST_COUNT / 10.0, "a tenth is gone");
+	ok(is_sorted(&roster), "still sorted");
+	is_num((double)count_changed(&roster), HOST_COUNT / 10.0, "a tenth is new");
+	ok(pl_roster_find(&roster, 2) == NULL && pl_roster_find(&roster, 3) != NULL,
+	   "old pids are out, new ones in");
+	ok(pl_roster_find(&roster, 4)->process == 77, "the others keep what is known of them");
+	for (int pid = 2; pid <= 2 * HOST_COUNT + 1; pid++)
+		remove_all(pid);
+	ok(pl_roster_update(&roster, &fs, count_gone, &gone) == 0 && roster.count == 0,
+	   "an empty host");
+	is_num((double)gone, HOST_COUNT + HOST_COUNT / 10.0, "all are gone");
+	pl_roster_free(&roster);
+	pl_procfs_close(&fs);
+}
+
+static void on_reading(void *ctx, const struct pl_reading *reading)
+{
+	*(struct pl_reading *)ctx = *reading;
+}
+
+static void on_log(void *ctx, enum pl_severity severity, const char *message)
+{
+	(void)ctx;
+	(void)severity;
+	(void)message;
+}
+
+static struct pl_engine *start(struct pl_reading *last)
+{
+	const struct pl_emit emit = { .ctx = last, .reading = on_reading };
+	const struct pl_log log = { .write = on_log };
+	struct pl_config_faults faults = { 0 };
+	struct pl_config *config = pl_config_new();
+	struct pl_engine *engine;
+	const int match = pl_config_match(config, "workers", NULL, &faults);
+
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "ProcFS", root, NULL, &faults);
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "CgroupFS", "/nonexistent", NULL, &faults);
+	(void)pl_config_set(config, match, "CommandLine", "work", NULL, &faults);
+	pl_config_finish(config, &faults);
+	if (faults.count > 0 || pl_engine_new(&engine, config, &emit, &log) != 0)
+		abort();
+	return engine;
+}
+
+static void tick(struct pl_engine *engine, double at_s)
+{
+	pl_engine_tick(engine, (struct pl_time){ at_s, 1700000000 + at_s });
+	(void)pl_engine_drain(engine, 10);
+}
+
+/* Thousands that start at once are all found within a few ticks, each asked about once. */
+static void test_burst(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	int ticks = 0;
+
+	for (int pid = 1000; pid < 1000 + BURST_COUNT; pid++)
+		put_process(pid, 500, 100);
+	for (; ticks < 20 && last.process_count < BURST_COUNT; ticks++)
+		tick(engine, 10 * ticks);
+	is_num(last.process_count, BURST_COUNT, "all of a burst are matched");
+	ok(ticks <= BURST_COUNT / PL_WORKER_JOBS + 3, "within a few ticks");
+	is_num((double)engine->process_count, BURST_COUNT, "one entry for each");
+	for (int pid = 1000; pid < 1000 + BURST_COUNT; pid++)
+		remove_all(pid);
+	tick(engine, 10 * ticks);
+	is_num(last.process_count, 0, "all of them end");
+	pl_engine_free(engine);
+}
+
+/* A process in which nothing happens rests; what it does then is noticed soon all the same. */
+static void test_rest(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	uint64_t anon_bytes = 0;
+	int ticks = 0;
+
+	put_process(2000, 500, 1000);
+	for (; ticks < 100; ticks++)
+		tick(engine, ticks);
+	ok(last.process_count == 1 && pl_values_get(&last.values, PL_M_ANON, &anon_bytes),
+	   "it is read");
+	is_num((double)anon_bytes, 1000 * 1024.0, "its memory");
+	put_process(2000, 500, 5000);
+	for (; ticks < 116; ticks++)
+		tick(engine, ticks);
+	ok(pl_values_get(&last.values, PL_M_ANON, &anon_bytes), "awake within 16 ticks");
+	is_num((double)anon_bytes, 5000 * 1024.0, "what it has then");
+	/* awake, it is followed tick by tick */
+	for (int step = 0; step < 5; step++, ticks++) {
+		put_process(2000, 500, 6000 + 4 * (unsigned long)step);
+		tick(engine, ticks);
+		ok(pl_values_get(&last.values, PL_M_ANON, &anon_bytes) &&
+		       anon_bytes == (6000 + 4 * (uint64_t)step) * 1024,
+		   "followed");
+	}
+	/* gone is gone at once, however long it rested */
+	for (; ticks < 200; ticks++)
+		tick(engine, ticks);
+	remove_all(2000);
+	tick(engine, ticks);
+	is_num(last.process_count, 0, "gone at once");
+	pl_engine_free(engine);
+}
+
+/* Every tick one process is replaced, sometimes by one with the same pid. Nothing grows. */
+static void test_churn(void)
+{
+	const char *given = getenv("PL_CHURN_TICKS");
+	const long ticks = given ? atol(given) : CHURN_TICKS;
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	int pids[CHURN_COUNT] = { 0 };
+	size_t first_bytes = 0;
+	size_t most_bytes = 0;
+	uint32_t members = 0;
+
+	for (long i = 0; i < ticks; i++) {
+		int *pid = &pids[i % CHURN_COUNT];
+
+		if (*pid > 0 && i % 3 != 0)
+			remove_all(*pid);
+		if (*pid == 0 || i % 3 != 0)
+			*pid = 3000 + (int)(i * 7 % 30000);
+		put_process(*pid, 1000 + (unsigned long)i, 1000 + (unsigned long)(i % 100));
+		tick(engine, (double)i);
+		most_bytes = mallinfo2().uordblks;
+		if (i == ticks / 3)
+			first_bytes = most_bytes;
+		if (last.process_count > members)
+			members = last.process_count;
+	}
+	ok(members >= CHURN_COUNT - 2 && members <= CHURN_COUNT, "everyone is counted");
+	ok(engine->process_count <= CHURN_COUNT + 1, "entries are used again");
+	ok(engine->roster.capacity <= 512, "the table is small");
+	is_near((double)most_bytes, (double)first_bytes, 4096,
+	        "not a byte more is held at the end than after a third");
+	for (size_t i = 0; i < CHURN_COUNT; i++)
+		remove_all(pids[i]);
+	pl_engine_free(engine);
+}
+
+int main(void)
+{
+	/* a hundred thousand directories on a disk take their time */
+	snprintf(root, sizeof(root), "%s/procleak-scale-XXXXXX",
+	         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	if (!mkdtemp(root))
+		return 1;
+	test_large_host();
+	test_burst();
+	test_rest();
+	test_churn();
+	(void)rmdir(root);
+	return tap_done();
+}
