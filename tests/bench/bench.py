@@ -347,4 +347,5 @@ def main():
     say("written: %s" % options.out)
 
 
-main()
+if __name__ == "__main__":
+    main()
