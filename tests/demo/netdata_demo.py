@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """`make demo-netdata`: a minute in which Netdata finds a leak.
 
-Starts two servers under the same load, one of which keeps its side of every connection, and a private
-Netdata on the loopback with procleak.plugin in it. Prints where its dashboard is, gives an account of
-both servers from nothing but what Netdata serves, shows the alert as the daemon raised it and told its
-notifier, and saves a picture of the dashboard. Everything is under build/demo-netdata; every process
-that it starts ends with it. A number of seconds as its argument makes it stay that much longer.
+Starts two servers under the same load, one of which keeps its side of every connection, and a
+private Netdata on the loopback with procleak.plugin in it. Prints where its dashboard is, gives an
+account of both servers from nothing but what Netdata serves, shows the alert as the daemon raised it
+and told its notifier, and saves a picture of the dashboard. Everything is under build/demo-netdata;
+every process that it starts ends with it. A number of seconds as its argument makes it stay that much longer.
 """
 
 import fcntl

@@ -61,9 +61,10 @@ while time.monotonic() < ends_s:
             ends_s = 0
     time.sleep(0.5)
 ok(all(answers.values()), "all that the daemon says is JSON", answers)
-ok(b"procleak" in (daemon.text("api/v1/allmetrics?format=prometheus") or b""), "Prometheus is served")
+ok(b"procleak" in (daemon.text("api/v1/allmetrics?format=prometheus") or b""),
+   "Prometheus is served")
 ok(daemon.alive() and daemon.plugin_pids() == plugin and len(plugin) == 1,
    "daemon and plugin are the same as at the start", daemon.log())
-ok(not re.search(r"Disabling it|Unknown keyword|malformed", daemon.log()), "nothing was objected to",
-   daemon.log())
+ok(not re.search(r"Disabling it|Unknown keyword|malformed", daemon.log()),
+   "nothing was objected to", daemon.log())
 finish()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-# A Netdata with procleak that streams to another one: the charts arrive there with their labels, and
-# the alert is raised there too.
+# A Netdata with procleak that streams to another one: the charts arrive there with their labels,
+# and the alert is raised there too.
 import uuid
 
 from harness import *
@@ -25,8 +25,9 @@ for directory in directories:
 parent = netdata.Netdata(directories[0], "[process nobody]\n", host="parent",
                          stream=PARENT_STREAM % KEY).start()
 ok(parent.wait_up(), "the parent is up", parent.log())
-child = netdata.Netdata(directories[1], "[global]\ntime scale = 1000\n[process %s]\n" % leaky,
-                        host="child", stream=CHILD_STREAM % (parent.port, KEY)).start()
+CHILD_CONF = "[global]\ntime scale = 2000\nseason = false\n[process %s]\n" % leaky
+child = netdata.Netdata(directories[1], CHILD_CONF, host="child",
+                        stream=CHILD_STREAM % (parent.port, KEY)).start()
 ok(child.wait_up(), "the child is up", child.log())
 ok(wait_for(lambda: leaky + "_pss" in parent.charts(host="child")), "its charts reach the parent",
    sorted(parent.charts(host="child")), parent.log(), child.log())
@@ -40,8 +41,13 @@ ok(parent.settle("procleak_leaking", leaky + "_verdict", "WARNING", 90, host="ch
    "the alert is raised at the parent", parent.alarms("child"), parent.log())
 ok(child.settle("procleak_leaking", leaky + "_verdict", "WARNING") == "WARNING", "and at the child",
    child.alarms())
-ok(wait_for(lambda: parent.charts(host="child")[leaky + "_verdict"]["chart_labels"].get("grows") not in
-            (None, "none")), "the labels that come with it arrive too",
-   parent.charts(host="child")[leaky + "_verdict"]["chart_labels"])
+
+
+def labels():
+    return parent.charts(host="child")[leaky + "_verdict"]["chart_labels"]
+
+
+ok(wait_for(lambda: labels().get("grows") not in (None, "none")),
+   "the labels that come with it arrive too", labels())
 ok(parent.alive() and child.alive(), "both are alive")
 finish()

@@ -123,7 +123,7 @@ def of_host(host):
 
 
 class Netdata:
-    """A daemon in the foreground with procleak.plugin in it, everything in a directory of its own."""
+    """A daemon in the foreground with procleak.plugin in it, all in a directory of its own."""
 
     def __init__(self, directory, procleak_conf, **settings):
         """`settings`: host, update_every, options, own (of netdata.conf), stream (stream.conf),

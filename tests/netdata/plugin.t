@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-# procleak.plugin by itself, between pipes: when it ends and with what status, that it is never silent
-# for long, which rights it keeps, which configuration it refuses, and what it says of that.
+# procleak.plugin by itself, between pipes: when it ends and with what status, that it is never
+# silent for long, which rights it keeps, which configuration it refuses, and what it says of that.
 import os
 import re
 import select
@@ -132,8 +132,8 @@ time.sleep(2)
 alive = runs(pid)
 shell.kill()
 shell.wait()
-ok(alive and wait_for(lambda: not runs(pid), 20), "its parent is gone, its input still open: it ends",
-   alive)
+ok(alive and wait_for(lambda: not runs(pid), 20),
+   "its parent is gone, its input still open: it ends", alive)
 os.close(writer)
 os.close(reader)
 
@@ -141,7 +141,8 @@ os.close(reader)
 plugin = Plugin(1)
 plugin.read(rb"END\n")
 plugin.process.stdin.write(b"FUNCTION 12ab 10 \"procleak\" \"0x1\" \"test\"\n")
-ok(plugin.read(rb"FUNCTION_RESULT_BEGIN 12ab 200 application/json \d+\n[^\0]*\nFUNCTION_RESULT_END\n"),
+ok(plugin.read(rb"FUNCTION_RESULT_BEGIN 12ab 200 application/json \d+\n"
+               rb"[^\0]*\nFUNCTION_RESULT_END\n"),
    "a call is answered", plugin.text[-2000:])
 ok(plugin.read(rb"FUNCTION_RESULT_END\n[^\0]*BEGIN 'procleak.this_processes'"), "and charts go on")
 plugin.process.stdin.close()
@@ -172,8 +173,8 @@ ok(plugin.read(rb"SET 'config_faults' = 2\n") and b"procleak.this_processes" in 
    "faults are counted, the rest works", plugin.text[-3000:])
 plugin.process.stdin.close()
 said = plugin.said()
-ok(re.search(r"procleak\.conf:2: .*bad.*", said) and "procleak.conf:3:" in said, "and named by line",
-   said)
+ok(re.search(r"procleak\.conf:2: .*bad.*", said) and "procleak.conf:3:" in said,
+   "and named by line", said)
 os.remove(os.path.join(directory, "etc/procleak.conf"))
 plugin = Plugin(1)
 ok(plugin.read(rb"procleak.self_trouble"), "without a file it watches what is large")
@@ -282,8 +283,8 @@ ok(contexts and all('"%s"' % context in source for context in contexts),
 dimensions = {word for line in new if line.startswith("calc:")
               for word in re.findall(r"\$(\w+)", line)} - {"now", "last_collected_t"}
 dimensions |= {line.split(" of ")[1] for line in new if line.startswith("lookup:")}
-ok(all('"%s"' % dimension in source for dimension in dimensions), "and on dimensions that there are",
-   dimensions)
+ok(all('"%s"' % dimension in source for dimension in dimensions),
+   "and on dimensions that there are", dimensions)
 
 # an interval of 100 s
 ok(quiet.read(rb"END\n\n\n", 45), "with a long interval it gives a sign of life within a minute",
