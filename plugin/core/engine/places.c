@@ -184,6 +184,12 @@ bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_proc
 	return true;
 }
 
+static void add_bytes(struct pl_region_bytes *sum, const uint64_t *bytes)
+{
+	for (size_t i = 0; i < PL_REGION_COUNT; i++)
+		sum->bytes[i] += bytes[i];
+}
+
 void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *group,
                            const struct pl_process *process)
 {
@@ -194,10 +200,13 @@ void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *grou
 		return;
 	const double age_s = engine->now.mono_s - process->regions_s;
 
+	/* one alone shares nothing within its match; of several, shared pages count once */
+	if (group->member_count > 1)
+		add_bytes(sum, ledger->pss_bytes);
+	else
+		add_bytes(sum, ledger->resident_bytes);
 	if (group->regions_have++ == 0 || age_s > sum->age_s)
 		sum->age_s = age_s;
 	sum->seen |= ledger->seen;
-	for (size_t i = 0; i < PL_REGION_COUNT; i++)
-		sum->bytes[i] += ledger->pss_bytes[i];
 	sum->swap_bytes += ledger->swap_bytes;
 }
