@@ -190,6 +190,9 @@ void pl_engine_settle(struct pl_engine *engine, double predicted_us, double actu
 /* places.c: regions. */
 /* Forgets what was read: another process, or another program in it. */
 void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *process);
+/* Takes over what an earlier daemon had read. */
+void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *process,
+                               const struct pl_ledger *ledger);
 void pl_engine_post_regions(struct pl_engine *engine);
 /* How long reading them is expected to take. */
 double pl_engine_regions_us(const struct pl_process *process);

@@ -184,6 +184,7 @@ void pl_engine_claim(struct pl_engine *engine, struct pl_process *process)
 		process->verdict = (enum pl_verdict)saved->track.verdict;
 		/* another program by now? the first pulse compares */
 		process->start_code = saved->start_code;
+		pl_engine_restore_regions(engine, process, &saved->ledger);
 		engine->restored[i].saved = NULL;
 		free(saved);
 		return;
@@ -237,6 +238,8 @@ static int write_process(struct pl_engine *engine, const struct pl_process *proc
 	memcpy(saved->message, report.message, sizeof(saved->message));
 	saved->start_code = process->start_code;
 	saved->track = *process->track;
+	if (process->ledger)
+		saved->ledger = *process->ledger;
 	err = pl_state_write_process(engine->state, saved);
 	free(saved);
 	return err;

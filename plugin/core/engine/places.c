@@ -26,6 +26,22 @@ void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *proces
 		*process->ledger = (struct pl_ledger){ 0 };
 }
 
+void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *process,
+                               const struct pl_ledger *ledger)
+{
+	/* the file may be anybody's: what indexes must be within bounds */
+	if (ledger->reading_count == 0 || ledger->place_count > PL_LEDGER_PLACES)
+		return;
+	if (!process->ledger)
+		process->ledger = malloc(sizeof(*process->ledger));
+	if (!process->ledger)
+		return;
+	*process->ledger = *ledger;
+	process->regions_s = ledger->now.time_s;
+	process->regions_verdict = process->verdict;
+	process->regions_due_s = engine->now.mono_s;
+}
+
 double pl_engine_regions_us(const struct pl_process *process)
 {
 	if (process->regions_us > 0)

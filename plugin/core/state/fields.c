@@ -237,12 +237,61 @@ const struct pl_state_field pl_state_match_fields[] = {
 	END,
 };
 
+static const struct pl_state_field point_fields[] = {
+	FIELD(struct pl_ledger_point, time_s, F64),
+	FIELD(struct pl_ledger_point, work_us, U64),
+	ARRAY(struct pl_ledger_point, used_bytes, U64, uint64_t),
+	END,
+};
+
+static const struct pl_state_field region_place_fields[] = {
+	FIELD(struct pl_region_place, start, U64),
+	FIELD(struct pl_region_place, end, U64),
+	FIELD(struct pl_region_place, used_bytes, U64),
+	FIELD(struct pl_region_place, name_hash, U32),
+	INDEX(struct pl_region_place, region, PL_REGION_COUNT),
+	TEXT(struct pl_region_place, name),
+	END,
+};
+
+static const struct pl_state_field ledger_place_fields[] = {
+	NESTED(struct pl_ledger_place, place, region_place_fields),
+	FIELD(struct pl_ledger_place, base_bytes, U64),
+	END,
+};
+
+static const struct pl_state_field ledger_fields[] = {
+	FIELD(struct pl_ledger, reading_count, U32),
+	FIELD(struct pl_ledger, runtimes, U32),
+	FIELD(struct pl_ledger, base_stack_count, U32),
+	FIELD(struct pl_ledger, stack_count, U32),
+	FIELD(struct pl_ledger, base_mapping_count, U32),
+	FIELD(struct pl_ledger, mapping_count, U32),
+	NESTED(struct pl_ledger, base, point_fields),
+	NESTED(struct pl_ledger, middle, point_fields),
+	NESTED(struct pl_ledger, next, point_fields),
+	NESTED(struct pl_ledger, now, point_fields),
+	FIELD(struct pl_ledger, seen, U32),
+	ARRAY(struct pl_ledger, resident_bytes, U64, uint64_t),
+	ARRAY(struct pl_ledger, pss_bytes, U64, uint64_t),
+	FIELD(struct pl_ledger, swap_bytes, U64),
+	FIELD(struct pl_ledger, lazyfree_bytes, U64),
+	FIELD(struct pl_ledger, huge_bytes, U64),
+	ARRAY(struct pl_ledger, base_anon_by_size, U64, uint64_t),
+	ARRAY(struct pl_ledger, anon_by_size, U64, uint64_t),
+	FIELD(struct pl_ledger, unseen_bytes, U64),
+	FIELD(struct pl_ledger, place_count, U32),
+	NESTED_ARRAY(struct pl_ledger, places, ledger_place_fields),
+	END,
+};
+
 const struct pl_state_field pl_state_process_fields[] = {
 	TEXT(struct pl_state_process, match),
 	TEXT(struct pl_state_process, comm),
 	TEXT(struct pl_state_process, message),
 	FIELD(struct pl_state_process, start_code, U64),
 	NESTED(struct pl_state_process, track, track_fields),
+	NESTED(struct pl_state_process, ledger, ledger_fields),
 	END,
 };
 

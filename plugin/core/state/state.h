@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/values.h"
+#include "regions/ledger.h"
 #include "track/family.h"
 #include "track/track.h"
 
@@ -37,6 +38,7 @@ struct pl_state_process {
 	char message[PL_MESSAGE_SIZE]; /* the verdict in words; for people */
 	uint64_t start_code;           /* another one: it has called exec since */
 	struct pl_track track;
+	struct pl_ledger ledger; /* reading_count 0: there is none */
 };
 
 /* A text under way. All functions return 0 or -ENOMEM; after a failure only free it. */
