@@ -319,6 +319,8 @@ static void print_table(const struct request *request, const struct pl_census_re
 		print_entry(&report->entries[i]);
 	if (report->inconclusive)
 		printf("\nInconclusive: %s.\n", report->reason);
+	else if (report->reason[0])
+		printf("\nNote: %s.\n", report->reason);
 	if (report->pages_read > 0)
 		printf("\nA leak of less than %.0f objects/s would not have been told from chance. "
 		       "Read %llu pages in %.0f ms of CPU.\n",

@@ -72,6 +72,7 @@ CASES = {
     "cxx-jemalloc": Case("objects.cc", SESSION, 500, env=preload("libjemalloc.so.2")),
     "cxx-tcmalloc": Case("objects.cc", SESSION, 500, env=preload("libtcmalloc.so.4")),
     "cxx-mimalloc": Case("objects.cc", SESSION, 500, env=preload("libmimalloc.so.2")),
+    "cxx-huge-pages": Case("objects.cc", SESSION, 500, env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}),
     "cxx-jemalloc-arenas": Case("objects.cc", SESSION, 500, "--threads 4",
                                 env=preload("libjemalloc.so.2")),
     "c-function": Case("structs.c", TICKET, 500),

@@ -420,22 +420,37 @@ static void write_entry(const struct pl_census *census, const struct pl_census_c
 	memcpy(out->detail, candidate->named.name.detail, sizeof(out->detail));
 }
 
-static void write_reason(const struct candidates *candidates, struct pl_census_report *out)
+/* Why nothing is told, and what was not seen. */
+static void write_reason(const struct pl_census *census, const struct candidates *candidates,
+                         struct pl_census_report *out)
 {
-	if (out->entry_count > 0)
+	const double swapped_mib = (double)census->swapped_count / census->share *
+	                           (double)census->target.page_bytes / (1 << 20);
+	const char *why = "";
+	const char *sizes = "";
+	char swap[64] = "";
+
+	if (census->runtime.instead) {
+		snprintf(out->reason, sizeof(out->reason),
+		         "the objects of %s cannot be told from outside; %s", census->runtime.name,
+		         census->runtime.instead);
 		return;
-	out->inconclusive = true;
-	if (candidates->unsteady)
-		snprintf(out->reason, sizeof(out->reason),
-		         "what grew did so at once or up and down, not little by little: look again over a "
-		         "longer --interval");
-	else if (out->heap_growth_per_s > 0)
-		snprintf(out->reason, sizeof(out->reason),
-		         "the heap grew, but no kind of object by more than chance: try more --pages or a "
-		         "longer --interval");
-	else
-		snprintf(out->reason, sizeof(out->reason),
-		         "the heap did not grow, nor any kind of object by more than chance");
+	}
+	if (out->inconclusive) {
+		why = candidates->unsteady
+		          ? "what grew did so at once or up and down, not little by little: look again "
+		            "over a longer --interval"
+		      : out->heap_growth_per_s > 0
+		          ? "the heap grew, but no kind of object by more than chance: try more --pages or "
+		            "a longer --interval"
+		          : "the heap did not grow, nor any kind of object by more than chance";
+		if (!census->runtime.chunks)
+			sizes = "; sizes of objects without a type can be told with glibc's malloc only";
+	}
+	if (swapped_mib > 0)
+		snprintf(swap, sizeof(swap), "%s%.1f MiB in swap were not seen", why[0] ? "; " : "",
+		         swapped_mib);
+	snprintf(out->reason, sizeof(out->reason), "%s%s%s", why, sizes, swap);
 }
 
 static void write_report(const struct pl_census *census, const struct candidates *candidates,
@@ -457,7 +472,8 @@ static void write_report(const struct pl_census *census, const struct candidates
 	}
 	for (size_t i = 0; i < candidates->count && i < PL_CENSUS_ENTRIES_MAX; i++)
 		write_entry(census, &candidates->list[i], &out->entries[out->entry_count++]);
-	write_reason(candidates, out);
+	out->inconclusive = out->entry_count == 0;
+	write_reason(census, candidates, out);
 }
 
 /* What went up at once, or up and down, is no leak: it is not told. */
@@ -511,10 +527,6 @@ int pl_census_finish(struct pl_census *census, struct pl_census_report *out)
 	if (err == 0) {
 		write_report(census, &candidates, out);
 		out->cpu_s = census->cpu_s + thread_cpu_s() - cpu_before_s;
-		if (census->runtime.instead)
-			snprintf(out->reason, sizeof(out->reason),
-			         "the objects of %s cannot be told from outside; %s", census->runtime.name,
-			         census->runtime.instead);
 	}
 	free(candidates.list);
 	return err;
