@@ -111,10 +111,11 @@ static void test_pages(void)
 #define PAGE_WORDS 512
 #define HEAP 0x55d001000000
 
-/* Two pages of heap, the second one only to be peeked into. */
+/* Pages of heap, of which the first one is read and the others are only peeked into. */
+#define HEAP_WORDS (5 * PAGE_WORDS)
 struct heap {
-	uint64_t words[2 * PAGE_WORDS];
-	bool second_is_there;
+	uint64_t words[HEAP_WORDS];
+	bool rest_is_there;
 	unsigned peeks;
 };
 
@@ -124,7 +125,7 @@ static bool peek(void *ctx, uint64_t address, uint64_t *out)
 	const uint64_t at = (address - HEAP) / 8;
 
 	heap->peeks++;
-	if (address < HEAP || at >= 2 * PAGE_WORDS || (at >= PAGE_WORDS && !heap->second_is_there))
+	if (address < HEAP || at >= HEAP_WORDS || (at >= PAGE_WORDS && !heap->rest_is_there))
 		return false;
 	*out = heap->words[at];
 	return true;
@@ -160,7 +161,7 @@ static void test_chunks(void)
 	struct pl_census_chunk chunks[PAGE_WORDS / 4];
 	size_t laid;
 
-	heap = (struct heap){ .second_is_there = true };
+	heap = (struct heap){ .rest_is_there = true };
 	is_num(find(&heap, chunks), 0, "an empty page shows no chunk");
 	laid = lay_chunks(&heap, 32, small, 4);
 	is_num(find(&heap, chunks), laid, "all chunks of a page are found");
@@ -171,21 +172,26 @@ static void test_chunks(void)
 	heap.words[chunks[3].word - 1] = 144;
 	is_num(find(&heap, chunks), laid, "a free chunk breaks no chain");
 	ok(chunks[2].free && !chunks[1].free && !chunks[3].free, "and is known to be free");
-	heap.second_is_there = false;
+	heap.rest_is_there = false;
 	is_num(find(&heap, chunks), laid - 1, "the last one is left out where nothing confirms it");
 
-	heap = (struct heap){ .second_is_there = true };
+	heap = (struct heap){ .rest_is_there = true };
 	laid = lay_chunks(&heap, 48, medium, 1);
 	is_num(find(&heap, chunks), laid, "few chunks are confirmed beyond the page");
 	for (size_t i = 0; i < PAGE_WORDS; i++)
 		heap.words[i] = 0x6262626262626262;
 	heap.words[101] = 0x31;
-	heap.second_is_there = false;
+	heap.rest_is_there = false;
 	is_num(find(&heap, chunks), 0, "a number that could be a size is no chunk by itself");
 	ok(heap.peeks < 40, "and is looked into in bounds");
-	heap = (struct heap){ .second_is_there = true };
+	heap = (struct heap){ .rest_is_there = true };
 	lay_chunks(&heap, 3008, large, 1);
-	is_num(find(&heap, chunks), 0, "one boundary that leads out of sight is not believed");
+	is_num(find(&heap, chunks), 1, "a single boundary is believed when three more follow");
+	ok(chunks[0].word == 377 && chunks[0].bytes == 4112, "and is that of a large chunk");
+	heap.words[377 + 3 * 514] = 0x62;
+	is_num(find(&heap, chunks), 0, "but not when only two do");
+	heap.rest_is_there = false;
+	is_num(find(&heap, chunks), 0, "nor when it leads out of sight");
 	for (size_t i = 0; i < PAGE_WORDS; i++)
 		heap.words[i] = UINT64_C(0xfffffffffffffff1);
 	is_num(find(&heap, chunks), 0, "nor are sizes that no heap can have");
