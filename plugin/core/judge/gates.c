@@ -14,7 +14,7 @@ struct rigour {
 static const struct rigour rigours[] = {
 	{ 30 * PL_HOUR_S, 0.50, 0.70 },
 	{ 80 * PL_HOUR_S, 0.30, 0.70 },
-	{ HUGE_VAL, 0.15, 0.45 },
+	{ HUGE_VAL, 0.15, 0.52 },
 };
 
 static const struct {
@@ -68,7 +68,7 @@ enum kind { KIND_RAW, KIND_UNLOADED, KIND_DAILY, KIND_COUNT };
 
 /* From so many times better on, increments are said to be proportional to work, or to time. */
 #define WORK_FITS 2.0
-#define OTHER_AXIS 0.75
+#define OTHER_AXIS 0.88
 
 struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *s)
 {

@@ -116,7 +116,8 @@ bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, do
 	size_t n = pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
 
 	(void)pl_trend_destep(p, n, 3, 0.2, 8, &steps, &last_step_s);
-	if (fmin(input->history->clock_s, 0.75 * age_s) >= LEAST_FLATTENED_S)
+	/* Not against work: the least of a day would stand beside the work of another hour. */
+	if (!(work_us > 0) && fmin(input->history->clock_s, 0.75 * age_s) >= LEAST_FLATTENED_S)
 		flatten_days(p, n);
 	if (!(work_us > 0)) {
 		for (size_t i = 0; i < n; i++)
