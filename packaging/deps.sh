@@ -11,7 +11,7 @@ set -euo pipefail
 # One package a word; of "a|b" any will do, and the first one that exists is installed. A word with
 # '?' behind it is done without where the distribution does not have it.
 declare -A packages=(
-	[build]="gcc libc6-dev make pkg-config collectd-dev libyajl-dev libinih-dev
+	[build]="gcc libc6-dev make pkg-config collectd-dev libyajl-dev libinih-dev libmnl-dev
 		libcap-dev libiberty-dev"
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
 	[netdata]="netdata-core|netdata-core-no-sse? netdata-plugins-bash? libcap2-bin"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """make bench: what procleak costs beside its peers, and what a target loses; see README.md here.
 
-bench.py [--part tables|growth|loss]... [--population NAME]... [--tool WORD]... [--long] [--out FILE]
+bench.py [--part tables|growth|scale|loss]... [--population NAME]... [--tool WORD]... [--long] [--out FILE]
 
 Runs in a pid namespace of its own, so that every tool sees the same processes and nothing else.
 Prints tables and writes them to BENCHMARKS.md; results of parts that were not run are kept there.
@@ -198,6 +198,44 @@ def run_growth(options):
     return results
 
 
+SCALE = {
+    "10,000 processes at 10 s, a fifth active": (10, 26, 6,
+        ["--count", "10000", "--own", "64K", "--active", "20"]),
+    "19,000 descriptors in one process": (1, 20, 20, ["--count", "1", "--fds", "19000",
+                                                         "--active", "100"]),
+    "20,000 threads in one process": (1, 20, 20, ["--count", "1", "--threads", "20000",
+                                                  "--active", "100"]),
+    "60,000 mappings in one process": (1, 20, 20, ["--count", "1", "--mappings", "60000",
+                                                   "--active", "100"]),
+    "12 GiB resident in one process": (1, 20, 20, ["--count", "1", "--own", "12288M",
+                                                   "--active", "100"]),
+}
+
+
+def last_value(tool, series):
+    rows = tool.daemon.rows("self", series)
+    return rows[-1][1] if rows else None
+
+
+def run_scale(options):
+    results = {}
+    for title, (interval_s, warm, ticks, arguments) in SCALE.items():
+        if options.tool and not any(word in title for word in options.tool):
+            continue
+        with Population(arguments), tools.Procleak(work_dir("tool"), interval_s) as tool:
+            row = measure(tool, warm, ticks, 400)
+            if row:
+                row["interval_s"] = interval_s
+                row["hold_ms"] = (last_value(tool, "duration-longest_hold") or 0) * 1000
+                row["matched"] = last_value(tool, "count-processes_matched")
+                row["log"] = [line for line in tool.daemon.complaints()]
+            results[title] = row
+        tell(title, row)
+        for line in row["log"] if row else []:
+            say("    " + line)
+    return results
+
+
 # --- the report ----------------------------------------------------------------------------------
 
 def ratio(value, base):
@@ -252,6 +290,19 @@ def report_lines(data):
             yield from table_lines(name, result)
             yield "%s; `make bench ARGS=\"--part tables --population %s\"`" % (result["run"], name)
             yield ""
+    if "scale" in data:
+        yield "### Extremes: procleak in collectd, defaults"
+        yield ""
+        yield "| what | CPU a tick, ms | of one core | peak, MiB | longest read of its memory map, ms |"
+        yield "|---|---:|---:|---:|---:|"
+        for title, row in data["scale"]["results"].items():
+            if row:
+                yield "| %s | %.2f | %.2f %% | %.0f | %.1f |" % (
+                    title, row["cpu_ms"], row["cpu_ms"] / row["interval_s"] / 10, row["peak_mib"],
+                    row["hold_ms"])
+        yield ""
+        yield "%s; `make bench ARGS=\"--part scale\"`" % data["scale"]["run"]
+        yield ""
     if "growth" in data:
         yield "### Growth of the cost: CPU a tick, in ms"
         yield ""
@@ -305,13 +356,13 @@ def load():
 
 def options_of():
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--part", action="append", choices=["tables", "growth", "loss"])
+    parser.add_argument("--part", action="append", choices=["tables", "growth", "scale", "loss"])
     parser.add_argument("--population", action="append", choices=list(POPULATIONS))
     parser.add_argument("--tool", action="append", help="only tools with this word in their name")
     parser.add_argument("--long", action="store_true", help="more ticks, more pairs, every part")
     parser.add_argument("--out", default=os.path.join(private.ROOT, "BENCHMARKS.md"))
     options = parser.parse_args()
-    options.part = options.part or (["tables", "growth", "loss"] if options.long
+    options.part = options.part or (["tables", "growth", "scale", "loss"] if options.long
                                     else ["tables", "loss"])
     options.population = options.population or (list(POPULATIONS) if options.long
                                                 else ["mixed", "gib"])
@@ -340,6 +391,12 @@ def main():
             save(data, options.out)
     if "growth" in options.part:
         data["growth"] = {"results": run_growth(options), "run": this_run()}
+        save(data, options.out)
+    if "scale" in options.part:
+        results = run_scale(options)
+        data = load()
+        data.setdefault("scale", {}).setdefault("results", {}).update(results)
+        data["scale"]["run"] = this_run()
         save(data, options.out)
     if "loss" in options.part:
         data["loss"] = {"results": loss.run(options, work_dir, say), "run": this_run()}

@@ -64,22 +64,22 @@ static bool read_record(struct pl_scan line, const struct columns *columns, stru
 	return pl_scan_u64(&word, &out->inode) && pl_scan_left(&word) == 0;
 }
 
-static bool metric_of(enum pl_net_file file, const struct record *record, enum pl_metric *metric)
+bool pl_parse_net_state(enum pl_net_file file, uint64_t state, bool listens, enum pl_metric *metric)
 {
 	switch (file) {
 	case PL_NET_TCP:
-		if (record->state == 0 || record->state >= sizeof(tcp_metrics))
+		if (state == 0 || state >= sizeof(tcp_metrics))
 			return false;
-		*metric = (enum pl_metric)tcp_metrics[record->state];
+		*metric = (enum pl_metric)tcp_metrics[state];
 		return true;
 	case PL_NET_UDP:
 		*metric = PL_M_UDP;
 		return true;
 	case PL_NET_UNIX:
-		if (record->flags & SO_ACCEPTCON_FLAG)
+		if (listens)
 			*metric = PL_M_UNIX_LISTEN;
 		else
-			*metric = record->state == SS_CONNECTED ? PL_M_UNIX_CONNECTED : PL_M_UNIX_OTHER;
+			*metric = state == SS_CONNECTED ? PL_M_UNIX_CONNECTED : PL_M_UNIX_OTHER;
 		return true;
 	}
 	return false;
@@ -97,7 +97,8 @@ static void take_line(struct pl_net_parser *parser, const char *text, size_t len
 	if (first && !is_record(line))
 		return;
 	if (!read_record(line, &columns_of[parser->file], &record) ||
-	    !metric_of(parser->file, &record, &metric)) {
+	    !pl_parse_net_state(parser->file, record.state, (record.flags & SO_ACCEPTCON_FLAG) != 0,
+	                        &metric)) {
 		parser->bad_lines++;
 		return;
 	}

@@ -143,6 +143,13 @@ struct pl_tcp_opens {
 
 int pl_parse_tcp_opens(const char *text, size_t len, struct pl_tcp_opens *out);
 
+/*
+ * What a socket of such a file counts as; `state` is the number in its column, `listens` matters to
+ * Unix sockets only. Returns false when there is no such state.
+ */
+bool pl_parse_net_state(enum pl_net_file file, uint64_t state, bool listens,
+                        enum pl_metric *metric);
+
 void pl_parse_net_init(struct pl_net_parser *parser, enum pl_net_file file);
 void pl_parse_net_feed(struct pl_net_parser *parser, const char *text, size_t len,
                        pl_net_socket_fn *socket, void *ctx);

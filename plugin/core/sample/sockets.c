@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "parse/parse.h"
+#include "sample/diag.h"
 
 #define FIRST_CAPACITY 1024
 
@@ -67,8 +68,15 @@ static void feed_piece(void *ctx, const char *text, size_t len)
 	pl_parse_net_feed(&feed->parser, text, len, add_socket, feed->table);
 }
 
-static bool load(struct pl_sockets_table *table, const struct pl_procfs *fs, int32_t pid, char *buf,
-                 size_t size)
+static void empty(struct pl_sockets_table *table)
+{
+	table->count = 0;
+	if (table->capacity > 0)
+		memset(table->entries, 0, table->capacity * sizeof(*table->entries));
+}
+
+static bool load_text(struct pl_sockets_table *table, const struct pl_procfs *fs, int32_t pid,
+                      char *buf, size_t size)
 {
 	static const struct {
 		const char *name;
@@ -79,9 +87,7 @@ static bool load(struct pl_sockets_table *table, const struct pl_procfs *fs, int
 	};
 	bool any = false;
 
-	table->count = 0;
-	if (table->capacity > 0)
-		memset(table->entries, 0, table->capacity * sizeof(*table->entries));
+	empty(table);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		struct feed feed = { .table = table };
 
@@ -93,10 +99,10 @@ static bool load(struct pl_sockets_table *table, const struct pl_procfs *fs, int
 }
 
 /* "net:[4026531840]" */
-static uint64_t namespace_of(const struct pl_procfs *fs, int32_t pid)
+static uint64_t namespace_at(const struct pl_procfs *fs, int32_t pid, const char *link)
 {
 	char target[64];
-	const ssize_t len = pl_procfs_readlink(fs, pid, "ns/net", target, sizeof(target));
+	const ssize_t len = pl_procfs_readlink(fs, pid, link, target, sizeof(target));
 	uint64_t id = 0;
 
 	for (ssize_t i = 0; i < len; i++)
@@ -105,11 +111,28 @@ static uint64_t namespace_of(const struct pl_procfs *fs, int32_t pid)
 	return id;
 }
 
+static uint64_t own_namespace(const struct pl_procfs *fs)
+{
+	return namespace_at(fs, 0, "self/ns/net");
+}
+
+/* Our own namespace is dumped over netlink; what that cannot tell is read as text. */
+static bool load(struct pl_sockets_table *table, const struct pl_procfs *fs, int32_t pid, char *buf,
+                 size_t size)
+{
+	if (fs->is_procfs && table->namespace_id != 0 && table->namespace_id == own_namespace(fs)) {
+		empty(table);
+		if (pl_diag_sockets(add_socket, table, buf, size) == 0 && table->capacity > 0)
+			return true;
+	}
+	return load_text(table, fs, pid, buf, size);
+}
+
 const struct pl_sockets_table *pl_sockets_of(struct pl_sockets *sockets, const struct pl_procfs *fs,
                                              int32_t pid, double now_s, double max_age_s, char *buf,
                                              size_t size)
 {
-	const uint64_t id = namespace_of(fs, pid);
+	const uint64_t id = namespace_at(fs, pid, "ns/net");
 	struct pl_sockets_table *table = &sockets->tables[0];
 
 	for (size_t i = 0; i < PL_SOCKETS_NAMESPACES; i++) {

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define COUNT_MAX 60000
@@ -80,6 +81,14 @@ static void make_threads(long count)
 
 static void make_fds(long count)
 {
+	struct rlimit limit;
+
+	/* the hard limit is for the machine's owner to raise */
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		program_die("getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		program_die("setrlimit");
 	for (long i = 0; i < count; i++)
 		if (open("/dev/null", O_RDONLY) < 0)
 			program_die("open");
