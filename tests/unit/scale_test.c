@@ -15,6 +15,7 @@
 #define BURST_COUNT 2500
 #define CHURN_TICKS 2000
 #define CHURN_COUNT 8
+#define FD_COUNT 45000
 
 static char root[256];
 
@@ -143,11 +144,13 @@ static void on_reading(void *ctx, const struct pl_reading *reading)
 	*(struct pl_reading *)ctx = *reading;
 }
 
+static char last_log[512];
+
 static void on_log(void *ctx, enum pl_severity severity, const char *message)
 {
 	(void)ctx;
 	(void)severity;
-	(void)message;
+	snprintf(last_log, sizeof(last_log), "%s", message);
 }
 
 static struct pl_engine *start(struct pl_reading *last)
@@ -231,6 +234,45 @@ static void test_rest(void)
 	pl_engine_free(engine);
 }
 
+/* More descriptors than are worth a look at each: how many there are is still told. */
+static void test_many_descriptors(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	char path[512];
+	uint64_t fd_count = 0;
+	const struct pl_process *process;
+
+	put_process(2500, 500, 1000);
+	snprintf(path, sizeof(path), "%s/2500/fd", root);
+	if (mkdir(path, 0700) != 0)
+		abort();
+	for (int fd = 0; fd < FD_COUNT; fd++) {
+		snprintf(path, sizeof(path), "%s/2500/fd/%d", root, fd);
+		if (symlink("/dev/null", path) != 0)
+			abort();
+	}
+	/* on a root that cannot count them without a listing, the first one tells */
+	for (int i = 0; i < 4; i++) {
+		put_process(2500, 500, 1000 + 100000 * (unsigned long)i);
+		tick(engine, 40 * i);
+	}
+	process = engine->processes[0];
+	ok(pl_values_get(&last.values, PL_M_FDS, &fd_count) && fd_count == FD_COUNT,
+	   "very many descriptors are counted");
+	ok(process->fds_left, "and not looked at again");
+	ok(strstr(last_log, "too many descriptors") != NULL, "which is said");
+	ok(process->cost_us > 0 && process->predicted_us < 50000, "nor paid for again");
+	for (int fd = 0; fd < FD_COUNT; fd++) {
+		snprintf(path, sizeof(path), "%s/2500/fd/%d", root, fd);
+		(void)unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/2500/fd", root);
+	(void)rmdir(path);
+	remove_all(2500);
+	pl_engine_free(engine);
+}
+
 /* Every tick one process is replaced, sometimes by one with the same pid. Nothing grows. */
 static void test_churn(void)
 {
@@ -278,6 +320,7 @@ int main(void)
 	test_large_host();
 	test_burst();
 	test_rest();
+	test_many_descriptors();
 	test_churn();
 	(void)rmdir(root);
 	return tap_done();
