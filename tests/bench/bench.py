@@ -53,7 +53,7 @@ GROWTH_TOOLS = [tools.Procleak, tools.ProcessesMaps, tools.ExporterSmaps, tools.
 def own_pid_namespace():
     if os.environ.get("BENCH_NAMESPACE"):
         return
-    os.environ["BENCH_NAMESPACE"] = "1"
+    os.environ["BENCH_NAMESPACE"] = str(os.getpid())
     os.execvp("unshare", ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
                           sys.executable, *sys.argv])
 
@@ -132,7 +132,7 @@ def measure(tool, warm_ticks, ticks, most_s):
 
 
 def work_dir(name):
-    return os.path.join(private.BUILD, "bench", name)
+    return os.path.join(private.BUILD, "bench", os.environ["BENCH_NAMESPACE"], name)
 
 
 def say(text):
