@@ -177,7 +177,6 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, reported_confirmed, BOOL),
 	FIELD(struct pl_track, alarm_told, BOOL),
 	FIELD(struct pl_track, changed, BOOL),
-	FIELD(struct pl_track, told_u_bytes, F64),
 	NESTED(struct pl_track, attribution, attribution_fields),
 	NESTED(struct pl_track, places, places_fields),
 	NESTED(struct pl_track, history, history_fields),

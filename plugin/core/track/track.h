@@ -79,7 +79,6 @@ struct pl_track {
 	bool reported_confirmed;
 	bool alarm_told;                   /* an alarm was reported and is not over */
 	bool changed;                      /* pl_track_report() has something to say */
-	double told_u_bytes;               /* what the family has summed for this process */
 	struct pl_attribution attribution; /* of the worst series, while it grows */
 	struct pl_places places;           /* by the regions that were read last */
 	struct pl_history history;
