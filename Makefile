@@ -170,8 +170,8 @@ demo-netdata: ## watch Netdata find a leak in a minute: alert, picture of its da
 	@status=0; /usr/bin/python3 tests/demo/netdata_demo.py || status=$$?; $(GIVE_BACK); exit $$status
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
-	@packaging/deps.sh build run netdata test
-	@$(MAKE) -s --no-print-directory all unit-tests test-programs host-programs scenario-tools \
+	@packaging/deps.sh build run netdata test man
+	@$(MAKE) -s --no-print-directory all man unit-tests test-programs host-programs scenario-tools \
 		region-programs
 	@trap : INT; status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
 
@@ -304,10 +304,29 @@ NETDATA_VERSION ?= $(shell netdata -V 2>/dev/null | sed -n 's/^netdata v//p')
 NETDATA_ALERTS = procleak$(if $(filter 1.37.%,$(NETDATA_VERSION)),-1.37).conf
 COLLECTD_PLUGINS ?= /usr/lib/collectd
 
-.PHONY: install
-install: all ## install the collectd plugin and the command (DESTDIR, PREFIX, COLLECTD_PLUGINS)
+MANDIR ?= $(PREFIX)/share/man
+MAN_PAGES := procleak.1 collectd-procleak.5 procleak.conf.5
+
+# The program tells its options itself: packaging/man/pages.py
+$(BUILD)/man/%: packaging/man/%.in packaging/man/pages.py $(BUILD)/procleak
+	$(if $(Q),@echo "  MAN     $@")
+	@mkdir -p $(@D)
+	$(Q)/usr/bin/python3 packaging/man/pages.py $(BUILD)/procleak $< >$@.part && mv $@.part $@
+
+.PHONY: man install uninstall
+man: $(MAN_PAGES:%=$(BUILD)/man/%) ## the manual pages
+
+install: all man ## install the collectd plugin, the command, the manual (DESTDIR, PREFIX, COLLECTD_PLUGINS)
 	install -D -m 755 $(BUILD)/procleak $(DESTDIR)$(PREFIX)/bin/procleak
 	install -D -m 644 $(BUILD)/procleak.so $(DESTDIR)$(COLLECTD_PLUGINS)/procleak.so
+	for page in $(MAN_PAGES); do install -D -m 644 $(BUILD)/man/$$page \
+		$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; done
+
+uninstall: ## remove what both installs put there, with the same variables (settings and state stay)
+	rm -f $(DESTDIR)$(PREFIX)/bin/procleak $(DESTDIR)$(COLLECTD_PLUGINS)/procleak.so
+	rm -f $(DESTDIR)$(NETDATA_PLUGINS)/procleak.plugin $(DESTDIR)$(NETDATA_STOCK)/procleak.conf \
+		$(DESTDIR)$(NETDATA_STOCK)/health.d/procleak.conf
+	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 
 .PHONY: install-netdata
 install-netdata: all ## install the Netdata plugin (DESTDIR, NETDATA_PLUGINS, NETDATA_STOCK)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what procleak is built, run, tested and checked with, and only what is missing.
 #
-#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [bench]     groups; all but
+#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [man] [bench]     groups; all but
 #   bench when none is given
 #
 # Needs root only when something is missing. On a distribution without dpkg it prints the list and
@@ -15,6 +15,7 @@ declare -A packages=(
 		libcap-dev libiberty-dev"
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
 	[netdata]="netdata-core|netdata-core-no-sse? netdata-plugins-bash? libcap2-bin"
+	[man]="mandoc? python3"
 	[picture]="netdata-web? chromium?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx g++ libjemalloc2? libgoogle-perftools4|libgoogle-perftools4t64?
@@ -90,7 +91,7 @@ hold_services() {
 }
 
 groups=("$@")
-[ $# -gt 0 ] || groups=(build run netdata test lint picture)
+[ $# -gt 0 ] || groups=(build run netdata test lint picture man)
 for group in "${groups[@]}"; do
 	[ -n "${packages[$group]:-}" ] || { echo "deps: no such group: $group" >&2; exit 2; }
 done
