@@ -29,10 +29,10 @@ daemon = collectd("""
   <Match "newline">
     CommandLine "^tag-%s-newline$"
   </Match>
-  <Match "../../../../tmp/x">
+  <Match "../../../../tmp/x%s">
     CommandLine "tag-%s-quote$"
   </Match>
-""" % (well, paren, tag, tag, private.BUILD, tag, tag)).start()
+""" % (well, paren, tag, tag, private.BUILD, tag, tag, tag)).start()
 
 ok(daemon.wait_rows(well, "bytes-pss", 3), "the well-behaved one is read", daemon.log())
 check_series(daemon, "tagged", [("ps_count", tagged, 0), (("ps_count", 1), tagged, 0)])
@@ -42,7 +42,7 @@ check_series(daemon, "exe", [("ps_count", tagged + 2, 0)])  # with the empty and
 ok(daemon.value(paren, "ps_count") == 1, "a comm with ')' is matched whole", daemon.matches())
 found = [instance for instance in daemon.matches() if "tmp" in instance]
 ok(len(found) == 1 and "/" not in found[0], "a match's name cannot leave the directory", found)
-ok(not os.path.exists("/tmp/x"), "and nothing was written elsewhere")
+ok(not os.path.exists("/tmp/x" + tag), "and nothing was written elsewhere")
 
 for title, animal in animals[:tagged]:
     instance = "tagged-%d" % animal.pid
