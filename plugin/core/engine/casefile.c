@@ -69,7 +69,8 @@ void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *gr
 	if (!directory || !*directory || !process || engine->evidence_pending >= MOST_PENDING)
 		return;
 	job.ident = process->ident;
-	job.with_regions = pl_budget_spacing_s(&engine->budget, pl_engine_regions_us(process)) >= 0;
+	job.with_regions =
+		pl_budget_spacing_s(&engine->budget, pl_engine_regions_us(engine, process)) >= 0;
 	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &job.thread_count);
 	job.evidence = make_case(engine, group, process, report);
 	if (!job.evidence)

@@ -7,6 +7,7 @@
 
 #include "engine/internal.h"
 
+#define WALK_US_PER_MIB 50.0 /* until something was measured */
 #define STOP_TIMEOUT_S 0.5
 
 static double clock_s(clockid_t clock)
@@ -85,6 +86,7 @@ static int start(struct pl_engine *engine)
 	pl_budget_init(&engine->budget, config->deep_read_budget_percent, config->max_lock_ms_per_min,
 	               now.mono_s);
 	engine->routine = engine->budget;
+	engine->walk_us_per_mib = WALK_US_PER_MIB;
 	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
 	if (!engine->worker)
 		return -ENOMEM;

@@ -127,6 +127,7 @@ struct pl_engine {
 	size_t deep_cursor;
 	bool regions_busy; /* one reading at a time is under way */
 	double regions_predicted_us;
+	double walk_us_per_mib; /* what a walk through resident pages takes here, rather too much */
 	bool regions_routine;
 	size_t regions_cursor;
 	bool no_room;     /* the worker could take no more jobs in this tick */
@@ -180,7 +181,7 @@ void pl_engine_deep_returned(struct pl_engine *engine, const struct pl_job *job)
 struct pl_process *pl_engine_process_of(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_complain_of_denied(struct pl_engine *engine, const struct pl_process *process);
 void pl_engine_count_error(struct pl_engine *engine, int err);
-double pl_engine_rollup_us(const struct pl_process *process);
+double pl_engine_rollup_us(const struct pl_engine *engine, const struct pl_process *process);
 /* Takes what a read will cost from the budget; of its routine part too for a `routine` one. */
 bool pl_engine_afford(struct pl_engine *engine, double cost_us, bool routine);
 /* Corrects that by what it did cost: 0 when it was not made. */
@@ -195,7 +196,7 @@ void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *proc
                                const struct pl_ledger *ledger);
 void pl_engine_post_regions(struct pl_engine *engine);
 /* How long reading them is expected to take. */
-double pl_engine_regions_us(const struct pl_process *process);
+double pl_engine_regions_us(const struct pl_engine *engine, const struct pl_process *process);
 void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_regions_stuck(struct pl_engine *engine, struct pl_process *process);
 /* Fills *out. Returns false when there is nothing recent enough. */

@@ -42,11 +42,11 @@ void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *proc
 	process->regions_due_s = engine->now.mono_s;
 }
 
-double pl_engine_regions_us(const struct pl_process *process)
+double pl_engine_regions_us(const struct pl_engine *engine, const struct pl_process *process)
 {
 	if (process->regions_us > 0)
 		return process->regions_us;
-	return FIRST_US + OVER_ROLLUP * pl_engine_rollup_us(process);
+	return FIRST_US + OVER_ROLLUP * pl_engine_rollup_us(engine, process);
 }
 
 /* What Auto found costs a pulse until it grows. */
@@ -77,7 +77,7 @@ static bool is_due(const struct pl_engine *engine, const struct pl_process *proc
 static bool post(struct pl_engine *engine, size_t index)
 {
 	struct pl_process *process = engine->processes[index];
-	const double cost_us = pl_engine_regions_us(process);
+	const double cost_us = pl_engine_regions_us(engine, process);
 	const double spacing_s = pl_budget_spacing_s(&engine->budget, cost_us);
 	const bool grows = process->verdict >= PL_VERDICT_GROWING;
 	/* the first reading is what all later ones are compared with */

@@ -39,10 +39,11 @@
 
 /* Costs measured on Linux 6.18; each process' own measured cost replaces them. */
 #define ROLLUP_US 20.0
-#define ROLLUP_US_PER_MIB 2.0
 #define FD_US 2.4
 #define FDS_US_MAX 100000.0 /* descriptors that take longer to list are left alone */
 #define REST_US 60.0
+#define MIB 1048576.0
+#define WALK_BYTES_MIN (8 * MIB) /* smaller ones say little of the cost of a page */
 
 static bool has_exec_changed(const struct pl_process *process, const struct pl_stat *stat)
 {
@@ -231,14 +232,14 @@ void pl_engine_pulse_all(struct pl_engine *engine)
 	}
 }
 
-double pl_engine_rollup_us(const struct pl_process *process)
+double pl_engine_rollup_us(const struct pl_engine *engine, const struct pl_process *process)
 {
 	uint64_t rss_bytes = 0;
 
 	if (process->lock_us > 0)
 		return process->lock_us;
 	(void)pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes);
-	return ROLLUP_US + ROLLUP_US_PER_MIB * (double)rss_bytes / (1 << 20);
+	return ROLLUP_US + engine->walk_us_per_mib * (double)rss_bytes / MIB;
 }
 
 static double fds_us(const struct pl_process *process)
@@ -249,13 +250,13 @@ static double fds_us(const struct pl_process *process)
 	return FD_US * (double)fd_count;
 }
 
-static double predict_us(const struct pl_process *process)
+static double predict_us(const struct pl_engine *engine, const struct pl_process *process)
 {
 	const double listing_us = process->fds_left ? 0 : fds_us(process);
 
 	if (process->cost_us > 0)
 		return process->cost_us + listing_us;
-	return pl_engine_rollup_us(process) + listing_us + REST_US;
+	return pl_engine_rollup_us(engine, process) + listing_us + REST_US;
 }
 
 bool pl_engine_afford(struct pl_engine *engine, double cost_us, bool routine)
@@ -351,12 +352,13 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 		.kind = PL_JOB_DEEP, .ident = process->ident, .process = index, .tick_s = tick_s
 	};
 
-	process->too_dear = pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process)) < 0;
+	process->too_dear =
+		pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(engine, process)) < 0;
 	job.want = without_many_fds(engine, process, wanted_of(engine, process));
 	if (job.want == 0)
 		return true;
 	process->deep_routine = is_routine(engine, process);
-	process->predicted_us = predict_us(process);
+	process->predicted_us = predict_us(engine, process);
 	if (!pl_engine_afford(engine, process->predicted_us, process->deep_routine))
 		return false;
 	if (!pl_worker_post(engine->worker, &job)) {
@@ -368,7 +370,8 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 		process->limits_s = engine->now.mono_s;
 	if (job.want & PL_DEEP_ROLLUP)
 		process->next_rollup_s =
-			engine->now.mono_s + pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(process));
+			engine->now.mono_s +
+			pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(engine, process));
 	return true;
 }
 
@@ -401,7 +404,7 @@ static bool post_urgent(struct pl_engine *engine, double tick_s, double *round_u
 		if (!may_read_deep(engine, process) || is_idle(engine, process))
 			continue;
 		if (is_routine(engine, process))
-			*round_us += predict_us(process);
+			*round_us += predict_us(engine, process);
 		else if (!post_one(engine, (uint32_t)i, tick_s))
 			return false;
 	}
@@ -467,6 +470,22 @@ static void merge_deep(struct pl_engine *engine, struct pl_process *process,
 	pl_values_merge(&process->sample.values, &dear);
 }
 
+/*
+ * Pages cost 2 to 100 us a MiB, by machine and by how many processes map them: a size is no
+ * prediction before something was measured here. What was dearer than thought is believed at once.
+ */
+static void learn_walk(struct pl_engine *engine, double rss_bytes, double lock_us)
+{
+	const double us_per_mib = lock_us / (rss_bytes / MIB);
+
+	if (rss_bytes < WALK_BYTES_MIN)
+		return;
+	if (us_per_mib > engine->walk_us_per_mib)
+		engine->walk_us_per_mib = us_per_mib;
+	else
+		engine->walk_us_per_mib += (us_per_mib - engine->walk_us_per_mib) / 8;
+}
+
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_process *process = pl_engine_process_of(engine, job);
@@ -499,6 +518,8 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 	process->rollup_bytes = 0;
 	if (pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes))
 		process->rollup_bytes = (double)rss_bytes;
+	if (job->want & PL_DEEP_ROLLUP)
+		learn_walk(engine, process->rollup_bytes, process->lock_us);
 }
 
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
