@@ -297,9 +297,10 @@ def report_lines(data):
         yield "|---|---:|---:|---:|---:|"
         for title, row in data["scale"]["results"].items():
             if row:
-                yield "| %s | %.2f | %.2f %% | %.0f | %.1f |" % (
+                hold = "-" if row["hold_ms"] is None else "%.1f" % row["hold_ms"]
+                yield "| %s | %.2f | %.2f %% | %.0f | %s |" % (
                     title, row["cpu_ms"], row["cpu_ms"] / row["interval_s"] / 10, row["peak_mib"],
-                    row["hold_ms"])
+                    hold)
         yield ""
         yield "%s; `make bench ARGS=\"--part scale\"`" % data["scale"]["run"]
         yield ""
