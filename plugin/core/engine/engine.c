@@ -172,9 +172,10 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	engine->uptime_s = -1;
 	collect(engine);
 	pl_engine_discover(engine);
+	/* the pulse first: a newcomer's size tells what a dear read of it will cost */
+	pl_engine_pulse_all(engine);
 	pl_engine_post_deep(engine);
 	pl_engine_post_regions(engine);
-	pl_engine_pulse_all(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }
 
