@@ -526,7 +526,7 @@ static int explain_name(struct page *page, const char *name, const char *directo
 		fprintf(stderr, "%s: /proc: %s\n", program, strerror(-err));
 		return PL_EXIT_USAGE;
 	}
-	code = explain_live(page, &fs, (int32_t)atoi(name));
+	code = explain_live(page, &fs, (int32_t)strtol(name, NULL, 10));
 	pl_procfs_close(&fs);
 	return code;
 }

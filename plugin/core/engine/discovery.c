@@ -438,7 +438,8 @@ static bool has_no_pulse(const struct pl_engine *engine, const struct pl_roster_
 {
 	const struct pl_process *process = engine->processes[entry->process];
 
-	return !process->alive && process->first_tick != engine->tick;
+	return !process->alive && process->first_tick != engine->tick &&
+	       (process->silent_count & (process->silent_count - 1)) == 0;
 }
 
 void pl_engine_discover(struct pl_engine *engine)

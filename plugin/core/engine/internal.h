@@ -22,9 +22,10 @@
 /* A matched process. */
 struct pl_process {
 	bool used;
-	uint32_t next_free; /* when not used: the next one that is not */
-	bool alive;         /* pulsed in this tick */
-	bool counted;       /* its counters are part of its groups' sums already */
+	uint32_t next_free;    /* when not used: the next one that is not */
+	bool alive;            /* pulsed in this tick */
+	uint32_t silent_count; /* pulses in a row that it did not give: a zombie, or gone */
+	bool counted;          /* its counters are part of its groups' sums already */
 	struct pl_ident ident;
 	char comm[PL_COMM_SIZE];
 	struct pl_pulse_mark mark; /* of the last pulse */

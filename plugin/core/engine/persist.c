@@ -88,16 +88,17 @@ static void take_process(void *ctx, const struct pl_state_process *process)
 {
 	struct restoring *restoring = ctx;
 	struct pl_engine *engine = restoring->engine;
-	struct pl_state_process *saved;
+	struct pl_restored *restored;
 
 	if (!restoring->same_scale || !restoring->same_boot || !make_room(restoring))
 		return;
-	saved = malloc(sizeof(*saved));
-	if (!saved)
+	restored = &engine->restored[engine->restored_count];
+	restored->saved = malloc(sizeof(*restored->saved));
+	if (!restored->saved)
 		return;
-	*saved = *process;
-	engine->restored[engine->restored_count++] =
-		(struct pl_restored){ saved->track.ident.pid, saved };
+	*restored->saved = *process;
+	restored->pid = process->track.ident.pid;
+	engine->restored_count++;
 }
 
 static void report_bad_file(struct pl_engine *engine, const char *problem)

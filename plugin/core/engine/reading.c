@@ -11,6 +11,8 @@
 #define QUARANTINE_MAX_S 3600.0
 #define HANGING_TOLD_S 60.0 /* a read that has hung for so long is worth an alert */
 
+#define SILENT_MAX 64 /* a power of two: a zombie is asked once in half as many ticks */
+
 /*
  * A process in which nothing happened for REST_AFTER pulses rests: every second pulse is left out,
  * then three of four, up to REST_TICKS_MAX, but never for longer than REST_MAX_S (scaled). In a
@@ -160,6 +162,10 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 	                                   may_be_partial ? &process->mark : NULL, &sample, &mark);
 
 	process->alive = result >= 0;
+	if (result >= 0)
+		process->silent_count = 0;
+	else if (++process->silent_count > SILENT_MAX)
+		process->silent_count = SILENT_MAX / 2;
 	if (result < 0) {
 		pl_engine_count_error(engine, result);
 		return;
@@ -218,6 +224,12 @@ static bool rests(const struct pl_engine *engine, const struct pl_process *proce
 	return ((engine->tick + (uint32_t)process->ident.pid) & (period - 1)) != 0;
 }
 
+/* A zombie may stay one for weeks: it is asked ever more seldom. */
+static bool is_silent(const struct pl_process *process)
+{
+	return (process->silent_count & (process->silent_count + 1)) != 0;
+}
+
 void pl_engine_pulse_all(struct pl_engine *engine)
 {
 	for (size_t i = 0; i < engine->process_count; i++) {
@@ -225,7 +237,9 @@ void pl_engine_pulse_all(struct pl_engine *engine)
 
 		if (!process->used)
 			continue;
-		if (rests(engine, process))
+		if (is_silent(process))
+			process->silent_count++;
+		else if (rests(engine, process))
 			take_time(engine, process);
 		else
 			pulse(engine, process);

@@ -17,8 +17,8 @@ static void add_string(yajl_gen gen, const char *text)
 	size_t len = 0;
 
 	/* names may hold any byte; JSON is UTF-8 */
-	for (; len < sizeof(copy) && text[len]; len++)
-		copy[len] = text[len] >= ' ' && text[len] <= '~' ? text[len] : '?';
+	for (; *text && len < sizeof(copy); text++)
+		copy[len++] = *text >= ' ' && *text <= '~' ? *text : '?';
 	yajl_gen_string(gen, (const unsigned char *)copy, len);
 }
 
