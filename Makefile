@@ -335,12 +335,26 @@ install-netdata: all ## install the Netdata plugin (DESTDIR, NETDATA_PLUGINS, NE
 	install -D -m 644 conf/health.d/$(NETDATA_ALERTS) $(DESTDIR)$(NETDATA_STOCK)/health.d/procleak.conf
 	@echo "as root: setcap cap_dac_read_search,cap_sys_ptrace+ep $(NETDATA_PLUGINS)/procleak.plugin"
 
+.PHONY: deb check-packages
+deb: ## build the Debian packages in build/deb
+	@packaging/deps.sh build packages
+	@status=0; packaging/deb.sh $(BUILD)/deb || status=$$?; $(GIVE_BACK); exit $$status
+
+# Fresh Debians in which the packages are tried.
+SUITES ?= bookworm trixie
+
+check-packages: ## the packages: lintian, rpmbuild, and a life in fresh Debians (root; SUITES)
+	@packaging/deps.sh build packages
+	@BUILD=$(BUILD) SUITES="$(SUITES)" tests/packaging/packages.sh
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
+# Not those of the copies and roots that packages are built and tried in.
+-include $(shell find $(BUILD) \( -path $(BUILD)/deb -o -path $(BUILD)/deb-later -o -path $(BUILD)/rpm \
+	-o -path $(BUILD)/clean-room \) -prune -o -type f -name '*.d' -print 2>/dev/null)
 .PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo demo-netdata deps eval eval-report help host-programs \
 	region-programs scenario-tools unit-tests test-programs

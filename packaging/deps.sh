@@ -1,8 +1,8 @@
 #!/bin/bash
 # Installs what procleak is built, run, tested and checked with, and only what is missing.
 #
-#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [man] [bench]     groups; all but
-#   bench when none is given
+#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [man] [bench] [packages]
+#   groups; all but bench and packages when none is given
 #
 # Needs root only when something is missing. On a distribution without dpkg it prints the list and
 # goes on: the build then says what it lacks. No service is started or enabled by this.
@@ -16,6 +16,7 @@ declare -A packages=(
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
 	[netdata]="netdata-core|netdata-core-no-sse? netdata-plugins-bash? libcap2-bin"
 	[man]="mandoc? python3"
+	[packages]="debhelper dpkg-dev lintian debootstrap util-linux python3 perl git? rpm?"
 	[picture]="netdata-web? chromium?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx g++ libjemalloc2? libgoogle-perftools4|libgoogle-perftools4t64?
