@@ -15,6 +15,11 @@
 #define CANDIDATES_MAX 192
 #define CHUNKS_PER_PAGE_MAX (PL_CENSUS_PAGE_WORDS_MAX / 4)
 #define PERCENT_95 1.96
+/*
+ * Allocators such as jemalloc, and huge pages, fill pages that were present before: some hundred of
+ * tens of thousands. To meet twenty of them takes more old pages than new ones.
+ */
+#define OLD_PAGES_FACTOR 4
 
 struct pl_census {
 	struct pl_census_options options;
@@ -50,6 +55,11 @@ static double thread_cpu_s(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static uint32_t old_pages_max(const struct pl_census *census)
+{
+	return census->options.page_count * OLD_PAGES_FACTOR;
 }
 
 static uint32_t new_pages_max(const struct pl_census *census)
@@ -152,7 +162,7 @@ static int take_first_look(struct pl_census *census)
 	if (err < 0)
 		return err;
 	census->panel.sampled[0] = (uint32_t)pl_census_pages_pick(
-		&census->current, census->options.page_count, &census->random, census->addresses);
+		&census->current, old_pages_max(census), &census->random, census->addresses);
 	census->panel.total[0] = (double)pl_census_pages_count(&census->current) / census->share;
 	census->panel.page_count = census->panel.sampled[0];
 	return read_pages(census, census->panel.page_count, false);
@@ -214,7 +224,7 @@ static int take_later_look(struct pl_census *census)
 static int allocate(struct pl_census *census)
 {
 	const size_t pages =
-		census->options.page_count + (size_t)new_pages_max(census) * (PL_CENSUS_LOOKS - 1);
+		old_pages_max(census) + (size_t)new_pages_max(census) * (PL_CENSUS_LOOKS - 1);
 
 	census->addresses = calloc(pages, sizeof(*census->addresses));
 	census->strata = calloc(pages, sizeof(*census->strata));

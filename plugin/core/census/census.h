@@ -22,7 +22,7 @@
 #define PL_CENSUS_REASON_SIZE 512
 
 struct pl_census_options {
-	uint32_t page_count;     /* of the first look; as many new ones again, twice at the most */
+	uint32_t page_count;     /* four times as many at each look, and half as many new ones */
 	double interval_s;       /* from the first look to the last one */
 	uint64_t seed;           /* of the choice of pages */
 	const char *symbols_dir; /* separate debug files, or NULL; borrowed until finish */
