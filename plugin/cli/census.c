@@ -40,7 +40,7 @@ static void print_help(void)
 		"\n"
 		"  --interval SECONDS  between the first look and the last one (default 30)\n"
 		"  --pages N           effort: 4 N pages of the heap are read at each of 6 looks, and up "
-	    "to\n"
+		"to\n"
 		"                      N / 2 of those that are new (default 256)\n"
 		"  --symbols DIR       separate debug files, as in /usr/lib/debug or side by side\n"
 		"  --seed N            choose the same pages again\n"

@@ -69,6 +69,7 @@ struct tally {
 	struct sums gone;                    /* what was on pages that are gone */
 	struct sums lost;                    /* negative d on old pages */
 	struct sums gained;                  /* positive d on old pages */
+	double volatile_count;               /* what was on old pages where the number changed */
 	double old_count[PL_CENSUS_LOOKS];   /* on the old pages of the sample, at each look */
 	uint32_t gained_pages;               /* of all strata */
 	double gained_sum;
@@ -88,6 +89,8 @@ static void add_page(struct tally *tally, const struct pl_census_panel *panel, u
 		add_to(&tally->lost, before - after);
 	if (stratum == 0 && after > before)
 		add_to(&tally->gained, after - before);
+	if (stratum == 0 && (after > before || after < before))
+		tally->volatile_count += before;
 	if (after > before) {
 		tally->gained_pages++;
 		tally->gained_sum += after - before;
@@ -184,6 +187,9 @@ static void finish_growth(const struct tally *tally, const struct pl_census_pane
 	if (tally->lost.changed > 0)
 		unseen *= tally->lost.sum / tally->lost.changed;
 	chance += old_weight * (old_weight - 1 > 0 ? old_weight - 1 : 0) * unseen * unseen;
+	/* a population that is renewed in place wanders as a whole, by the root of its number at either
+	 * end, which no comparison of pages shows */
+	chance += 2 * old_weight * tally->volatile_count;
 	out->before_count = old_weight * tally->old_count[0];
 	out->error_count = sqrt(error);
 	out->z = fmax(ratio(out->growth_count, chance),
