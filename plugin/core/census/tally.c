@@ -188,8 +188,9 @@ static void finish_growth(const struct tally *tally, const struct pl_census_pane
 		unseen *= tally->lost.sum / tally->lost.changed;
 	chance += old_weight * (old_weight - 1 > 0 ? old_weight - 1 : 0) * unseen * unseen;
 	/* a population that is renewed in place wanders as a whole, by the root of its number at either
-	 * end, which no comparison of pages shows */
-	chance += 2 * old_weight * tally->volatile_count;
+	 * end, which no comparison of pages shows; what only leaks is never seen to go */
+	chance +=
+		2 * old_weight * (tally->lost.changed > 0 ? tally->old_count[0] : tally->volatile_count);
 	out->before_count = old_weight * tally->old_count[0];
 	out->error_count = sqrt(error);
 	out->z = fmax(ratio(out->growth_count, chance),
