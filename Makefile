@@ -340,7 +340,7 @@ deb: ## build the Debian packages in build/deb
 	@packaging/deps.sh build packages
 	@status=0; packaging/deb.sh $(BUILD)/deb || status=$$?; $(GIVE_BACK); exit $$status
 
-# Fresh Debians in which the packages are tried.
+# Fresh Debians in which the packages are tried; MIRROR is where they come from.
 SUITES ?= bookworm trixie
 
 check-packages: ## the packages: lintian, rpmbuild, and a life in fresh Debians (root; SUITES)
