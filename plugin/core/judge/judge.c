@@ -35,7 +35,7 @@ static const struct {
 } holds[] = {
 	{ 7.0, 0.4 * PL_HOUR_S, 0 },
 	{ 5.0, 1.5 * PL_HOUR_S, 0.02 },
-	{ 0, 4.0 * PL_HOUR_S, 0.06 },
+	{ 0, 3.2 * PL_HOUR_S, 0.055 },
 };
 
 static const char *const reason_names[PL_REASON_COUNT] = {
