@@ -55,9 +55,12 @@ static void test_self(const struct pl_census_elf *elf)
 	unsigned long start = 0;
 	uint64_t bias = 0;
 
-	if (!maps || !wanted || !fgets(line, sizeof(line), maps))
+	if (!maps || !wanted)
 		exit(1);
-	start = strtoul(line, NULL, 16);
+	/* a sanitizer's shadow may lie below the program */
+	while (start == 0 && fgets(line, sizeof(line), maps))
+		if (strstr(line, "census_elf_test"))
+			start = strtoul(line, NULL, 16);
 	fclose(maps);
 	ok(pl_census_elf_bias(elf, start, 0, 4096, &bias), "the load address is found");
 	ok(!pl_census_elf_bias(elf, start, UINT64_C(1) << 40, 4096, &bias), "but of no other part");
