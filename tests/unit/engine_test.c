@@ -385,6 +385,39 @@ static void test_pid_file(void)
 	pl_engine_free(engine);
 }
 
+/* More that moves than the budget can follow: they are read in turn, not the first ones alone. */
+static void test_turns(void)
+{
+	enum { COUNT = 12, FIRST = 100, TICKS = 400, STEP_S = 31 };
+	static const char *const settings[][3] = { { "m", "Command", "mover" },
+		                                       { "m", "PerProcess", "true" },
+		                                       { NULL, "DeepReadBudget", "0.0001" },
+		                                       { NULL, NULL, NULL } };
+	static struct seen seen;
+	struct pl_engine *engine = NULL;
+	unsigned read_count = 0;
+
+	for (int n = 0; n < TICKS && read_count < COUNT; n++) {
+		for (int i = 0; i < COUNT; i++)
+			put_process(&(struct fake){ .pid = FIRST + i,
+			                            .ppid = 1,
+			                            .comm = "mover",
+			                            .start_ticks = 10,
+			                            .anon_kib = n % 2 ? 4000 : 20000,
+			                            .minor_faults = (unsigned long)n });
+		if (!engine)
+			engine = start(&seen, settings);
+		tick(engine, &seen, n * STEP_S);
+		read_count = 0;
+		for (int i = 0; i < COUNT; i++)
+			read_count += value_of(find(&seen, PL_SUBJECT_PROCESS, "m", FIRST + i), PL_M_PSS) > 0;
+	}
+	is_num(read_count, COUNT, "nobody starves while others move");
+	pl_engine_free(engine);
+	for (int i = 0; i < COUNT; i++)
+		remove_process(FIRST + i);
+}
+
 /* 4096 groups push the memory past what is read of status at first. */
 static void test_many_groups(void)
 {
@@ -501,6 +534,7 @@ int main(void)
 	test_children();
 	test_pid_file();
 	test_many_groups();
+	test_turns();
 	test_stuck();
 	test_unreadable();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);

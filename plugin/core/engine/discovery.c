@@ -24,7 +24,8 @@ static uint32_t identity_hash(const struct pl_stat *stat)
 	return hash ? hash : 1;
 }
 
-void pl_engine_drop(struct pl_engine *engine, uint32_t index)
+/* Forgets a process that is gone; its entry in the roster is the caller's business. */
+static void drop_process(struct pl_engine *engine, uint32_t index)
 {
 	struct pl_process *process = engine->processes[index];
 
@@ -46,7 +47,7 @@ static void entry_gone(void *ctx, const struct pl_roster_entry *entry)
 	struct pl_engine *engine = ctx;
 
 	if (entry->process != PL_ROSTER_NONE)
-		pl_engine_drop(engine, entry->process);
+		drop_process(engine, entry->process);
 }
 
 static bool grow_processes(struct pl_engine *engine)
@@ -140,7 +141,7 @@ static void settle_memberships(struct pl_engine *engine, struct pl_roster_entry 
 
 	if (count == 0) {
 		if (entry->process != PL_ROSTER_NONE)
-			pl_engine_drop(engine, entry->process);
+			drop_process(engine, entry->process);
 		entry->process = PL_ROSTER_NONE;
 		return;
 	}
@@ -333,7 +334,7 @@ static void schedule_look(struct pl_engine *engine, struct pl_roster_entry *entr
 static void replace(struct pl_engine *engine, struct pl_roster_entry *entry)
 {
 	if (entry->process != PL_ROSTER_NONE)
-		pl_engine_drop(engine, entry->process);
+		drop_process(engine, entry->process);
 	entry->process = PL_ROSTER_NONE;
 	entry->identity_hash = 0;
 	entry->flags = 0;

@@ -126,6 +126,7 @@ struct pl_engine {
 	double interval_s; /* between the last two ticks; 0 at the first */
 	double uptime_s;   /* below 0: not yet asked for in this tick */
 	size_t deep_cursor;
+	size_t urgent_cursor;
 	bool regions_busy; /* one reading at a time is under way */
 	double regions_predicted_us;
 	double walk_us_per_mib; /* what a walk through resident pages takes here, rather too much */
@@ -156,8 +157,6 @@ struct pl_engine {
 void pl_engine_discover(struct pl_engine *engine);
 void pl_engine_identified(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_identify_stuck(struct pl_engine *engine, int32_t pid);
-/* Forgets a process that is gone; its entry in the roster is the caller's business. */
-void pl_engine_drop(struct pl_engine *engine, uint32_t index);
 
 /* auto.c: groups that nobody configured. */
 bool pl_engine_auto_wants(struct pl_engine *engine, const struct pl_roster_entry *entry,

@@ -408,19 +408,24 @@ static void fill_routine(struct pl_engine *engine, double round_us)
 	pl_budget_fill(&engine->routine, engine->now.mono_s);
 }
 
-/* Reads what cannot wait. Returns false when the budget is spent. */
+/* Reads what cannot wait, in turn. Returns false when the budget is spent. */
 static bool post_urgent(struct pl_engine *engine, double tick_s, double *round_us)
 {
+	const size_t count = engine->process_count;
+
 	*round_us = 0;
-	for (size_t i = 0; i < engine->process_count; i++) {
-		const struct pl_process *process = engine->processes[i];
+	for (size_t i = 0; i < count; i++) {
+		const size_t at = (engine->urgent_cursor + i) % count;
+		const struct pl_process *process = engine->processes[at];
 
 		if (!may_read_deep(engine, process) || is_idle(engine, process))
 			continue;
-		if (is_routine(engine, process))
+		if (is_routine(engine, process)) {
 			*round_us += predict_us(engine, process);
-		else if (!post_one(engine, (uint32_t)i, tick_s))
+		} else if (!post_one(engine, (uint32_t)at, tick_s)) {
+			engine->urgent_cursor = at;
 			return false;
+		}
 	}
 	return true;
 }
