@@ -13,8 +13,8 @@ from pathlib import Path
 
 PURE = ("parse", "regions", "history", "trend", "judge", "explain")
 MEMORY = "memchr memcmp memcpy memmem memmove memrchr memset strcmp strlen strncmp strnlen".split()
-MATH = ("cbrt ceil erf erfc exp exp2 expm1 fabs floor fmax fmaxf fmin fminf hypot ldexp llround log "
-        "log10 log1p log2 lround pow round sqrt trunc").split()
+MATH = ("cbrt ceil erf erfc exp exp2 expm1 fabs floor fmax fmaxf fmin fminf frexpf hypot ldexp ldexpf "
+        "llround log log10 log1p log2 lrintf lround pow round sqrt trunc").split()
 COMPILER = ("_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __popcountdi2 __memcpy_chk __memset_chk "
             "__memmove_chk").split()
 CALLABLE = set(MEMORY + MATH + COMPILER)

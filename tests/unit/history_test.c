@@ -1,5 +1,9 @@
 #include "history/history.h"
 
+#include <math.h>
+
+#include "history/pack.h"
+
 #include "tap.h"
 
 static struct pl_history_input u_of(double u)
@@ -118,6 +122,28 @@ static void test_counters(void)
 	is_num(pl_history_points(&h, PL_LEVEL_2H, PL_SERIES_U, 60, p), 0, "unread is absent");
 }
 
+static void test_packing(void)
+{
+	bool exact = true, near = true, ordered = true, same = true;
+
+	for (unsigned n = 0; n <= 2048; n++)
+		exact &= fabsf(pl_unpack_number(pl_pack_number((float)n)) - (float)n) < 0.5F;
+	ok(exact, "whole numbers up to 2,048 are kept exactly");
+	for (float v = 1; v < 9e21F; v *= 1.0137F)
+		near &= fabsf(pl_unpack_number(pl_pack_number(v)) - v) <= fmaxf(0.5F, v * 0.0005F);
+	ok(near, "larger ones within .05 %");
+	for (unsigned code = 0; code <= UINT16_MAX; code++) {
+		const float value = pl_unpack_number((uint16_t)code);
+		same &= pl_pack_number(value) == code;
+		ordered &= code == 0 || value > pl_unpack_number((uint16_t)(code - 1));
+	}
+	ok(same, "each code is that of its own number");
+	ok(ordered, "a greater code is a greater number");
+	is_num(pl_pack_number(-5), 0, "nothing is below 0");
+	is_num(pl_pack_number(NAN), 0, "not a number is 0");
+	is_num(pl_pack_number(INFINITY), UINT16_MAX, "infinity is the greatest");
+}
+
 int main(void)
 {
 	test_blocks();
@@ -126,5 +152,6 @@ int main(void)
 	test_scale();
 	test_reach_and_precision();
 	test_counters();
+	test_packing();
 	return tap_done();
 }

@@ -74,6 +74,11 @@ struct pl_process {
 	struct pl_ledger *ledger; /* NULL: no process of this entry was ever read */
 };
 
+_Static_assert(sizeof(struct pl_process) + sizeof(struct pl_track) + sizeof(struct pl_ledger) +
+                       2 * sizeof(struct pl_roster_entry) + 4 * sizeof(max_align_t) <=
+                   16384,
+               "a matched process costs at most 16 KiB, with what the allocator adds");
+
 /* A match of the configuration, or one that Auto made. */
 struct pl_group {
 	char name[PL_GROUP_NAME_SIZE];

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "history/pack.h"
+
 /* A gap longer than this is as good as forever: nothing kept before it is in any ring. */
 #define LONGEST_GAP_S (400.0 * 86400)
 
@@ -37,18 +39,41 @@ void pl_history_init(struct pl_history *history)
 	*history = (struct pl_history){ .started = false };
 }
 
-/* The ring of one series at one level; NULL when the level does not keep the series. */
-static const float *ring_of(const struct pl_history *h, unsigned level, unsigned series,
-                            uint64_t *present)
+/* Which blocks of a series there are at a level. */
+static uint64_t present_in(const struct pl_history *h, unsigned level, unsigned series)
 {
-	if (level >= PL_HISTORY_FINE_LEVELS) {
-		*present = h->present[level - PL_HISTORY_FINE_LEVELS][series];
-		return h->full[level - PL_HISTORY_FINE_LEVELS][series];
-	}
-	if (series != PL_SERIES_U)
-		return NULL;
-	*present = h->fine_present[level];
-	return h->fine[level];
+	if (level >= PL_HISTORY_FINE_LEVELS)
+		return h->present[level - PL_HISTORY_FINE_LEVELS][series];
+	return series == PL_SERIES_U ? h->fine_present[level] : 0;
+}
+
+/* U_MEAN and U_MAX are kept as what they exceed U by. */
+static bool above_u(unsigned series)
+{
+	return series == PL_SERIES_U_MEAN || series == PL_SERIES_U_MAX;
+}
+
+static void store_value(struct pl_history *h, unsigned full, unsigned slot,
+                        const struct pl_block *block, unsigned series)
+{
+	const float value = block->value[series];
+
+	if (series < PL_SERIES_EXACT_COUNT)
+		h->exact[full][series][slot] = value;
+	else
+		h->packed[full][series - PL_SERIES_EXACT_COUNT][slot] =
+			pl_pack_number(above_u(series) ? value - block->value[PL_SERIES_U] : value);
+}
+
+static float value_of(const struct pl_history *h, unsigned level, unsigned series, unsigned slot)
+{
+	if (level < PL_HISTORY_FINE_LEVELS)
+		return h->fine[level][slot];
+	const unsigned full = level - PL_HISTORY_FINE_LEVELS;
+	if (series < PL_SERIES_EXACT_COUNT)
+		return h->exact[full][series][slot];
+	const float value = pl_unpack_number(h->packed[full][series - PL_SERIES_EXACT_COUNT][slot]);
+	return above_u(series) ? h->exact[full][PL_SERIES_U][slot] + value : value;
 }
 
 static void fold_gauge(struct pl_block *into, unsigned series, float value)
@@ -99,7 +124,7 @@ static void store_block(struct pl_history *h, unsigned level)
 		if (!((block->present >> series) & 1))
 			continue;
 		h->present[full][series] |= bit;
-		h->full[full][series][slot] = block->value[series];
+		store_value(h, full, slot, block, series);
 	}
 }
 
@@ -166,11 +191,10 @@ size_t pl_history_points(const struct pl_history *h, enum pl_level level, enum p
 	const double block_s = levels[level].block_s;
 	const int32_t slot_count = levels[level].slot_count;
 	const int32_t open = h->open_index[level];
-	uint64_t present;
-	const float *ring = ring_of(h, level, series, &present);
+	const uint64_t present = present_in(h, level, series);
 	size_t count = 0;
 
-	if (!ring || present == 0)
+	if (present == 0)
 		return 0;
 	const int32_t wanted = max_count < (size_t)slot_count ? (int32_t)max_count : slot_count;
 	for (int32_t index = open > wanted ? open - wanted : 0; index < open; index++) {
@@ -178,7 +202,7 @@ size_t pl_history_points(const struct pl_history *h, enum pl_level level, enum p
 		if (!((present >> slot) & 1))
 			continue;
 		out[count].t_s = (index + 0.5) * block_s;
-		out[count].y = (double)ring[slot];
+		out[count].y = (double)value_of(h, level, series, slot);
 		count++;
 	}
 	return count;

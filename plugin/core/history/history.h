@@ -25,17 +25,18 @@ enum pl_series {
 	PL_SERIES_U,           /* anonymous memory, resident or swapped, less LazyFree: bytes */
 	PL_SERIES_SHMEM,       /* resident shared memory: bytes */
 	PL_SERIES_UNTOUCHED,   /* private mappings never touched, VmData - U: bytes */
-	PL_SERIES_THREADS,     /* count */
 	PL_SERIES_FDS,         /* count */
 	PL_SERIES_CONNECTIONS, /* count */
 	PL_SERIES_HEAP,        /* resident part of the brk heap: bytes */
-	PL_SERIES_U_MEAN,      /* mean of U in the block: what load moves */
-	PL_SERIES_U_MAX,       /* greatest U of the block */
-	PL_SERIES_CPU,         /* CPU time spent in the block: microseconds */
-	PL_SERIES_FAULTS,      /* minor faults in the block */
-	PL_SERIES_READ,        /* bytes read in the block */
-	PL_SERIES_WRITTEN,     /* bytes written in the block */
-	PL_SERIES_OPENED,      /* connections opened in the block */
+	PL_SERIES_EXACT_COUNT, /* from here on they are kept in 16 bits: pl_pack_number() */
+	PL_SERIES_THREADS = PL_SERIES_EXACT_COUNT, /* count */
+	PL_SERIES_U_MEAN,                          /* mean of U in the block: what load moves */
+	PL_SERIES_U_MAX,                           /* greatest U of the block */
+	PL_SERIES_CPU,                             /* CPU time spent in the block: microseconds */
+	PL_SERIES_FAULTS,                          /* minor faults in the block */
+	PL_SERIES_READ,                            /* bytes read in the block */
+	PL_SERIES_WRITTEN,                         /* bytes written in the block */
+	PL_SERIES_OPENED,                          /* connections opened in the block */
 	PL_SERIES_COUNT
 };
 
@@ -49,6 +50,7 @@ enum pl_level {
 	PL_LEVEL_COUNT
 };
 
+#define PL_HISTORY_PACKED_COUNT (PL_SERIES_COUNT - PL_SERIES_EXACT_COUNT)
 #define PL_HISTORY_FINE_LEVELS 2
 #define PL_HISTORY_FULL_LEVELS 4
 #define PL_HISTORY_FINE_SLOTS 60
@@ -73,7 +75,9 @@ struct pl_history {
 	uint64_t fine_present[PL_HISTORY_FINE_LEVELS];
 	float fine[PL_HISTORY_FINE_LEVELS][PL_HISTORY_FINE_SLOTS];
 	uint64_t present[PL_HISTORY_FULL_LEVELS][PL_SERIES_COUNT];
-	float full[PL_HISTORY_FULL_LEVELS][PL_SERIES_COUNT][PL_HISTORY_SLOTS];
+	float exact[PL_HISTORY_FULL_LEVELS][PL_SERIES_EXACT_COUNT][PL_HISTORY_SLOTS];
+	/* U_MEAN and U_MAX as what they exceed the block's U by */
+	uint16_t packed[PL_HISTORY_FULL_LEVELS][PL_HISTORY_PACKED_COUNT][PL_HISTORY_SLOTS];
 };
 
 /* What one sample says of the series, already derived: see pl_track_add(). */

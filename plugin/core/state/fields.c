@@ -116,7 +116,8 @@ static const struct pl_state_field history_fields[] = {
 	ARRAY(struct pl_history, fine_present, U64, uint64_t),
 	ARRAY(struct pl_history, fine, F32, float),
 	ARRAY(struct pl_history, present, U64, uint64_t),
-	ARRAY(struct pl_history, full, F32, float),
+	ARRAY(struct pl_history, exact, F32, float),
+	ARRAY(struct pl_history, packed, U16, uint16_t),
 	END,
 };
 

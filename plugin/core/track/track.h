@@ -84,8 +84,6 @@ struct pl_track {
 	struct pl_history history;
 };
 
-_Static_assert(sizeof(struct pl_track) <= 16384, "a followed process costs at most 16 KiB");
-
 /* `time_scale` multiplies the time axis (TimeScale); 1 is real time. */
 void pl_track_init(struct pl_track *track, struct pl_ident ident, double time_scale);
 
