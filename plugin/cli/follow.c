@@ -33,6 +33,8 @@ bool pl_follow_init(struct pl_follow *follow, const char *program)
 	follow->config = pl_config_new();
 	if (!follow->config)
 		fprintf(stderr, "%s: out of memory\n", program);
+	else /* a terminal's cgroup holds a whole session: only when asked for */
+		(void)pl_config_set(follow->config, PL_CONFIG_GLOBAL, "CollectCgroup", "false", NULL, NULL);
 	return follow->config != NULL;
 }
 

@@ -90,6 +90,8 @@ int pl_lines_report(FILE *out, const struct pl_report *r)
 	add_number(gen, "pid", r->subject.pid);
 	add_number(gen, "start_time",
 	           r->subject.start_s > 0 ? r->subject.start_s : (double)r->subject.start_ticks / 100);
+	if (r->subject.cgroup)
+		add_text(gen, "cgroup", r->subject.cgroup);
 	add_text(gen, "verdict", pl_verdict_name(r->verdict));
 	add_text(gen, "previous", pl_verdict_name(r->previous));
 	add_bool(gen, "alarm", r->alarm);

@@ -120,13 +120,17 @@ static const struct {
 
 void pl_series_instance(const struct pl_subject *subject, char *out, size_t size)
 {
+	static const char *const suffixes[] = { [PL_SUBJECT_MATCH] = "",
+		                                    [PL_SUBJECT_PROCESS] = "",
+		                                    [PL_SUBJECT_OTHER] = "-other",
+		                                    [PL_SUBJECT_CGROUP] = "-cgroup" };
 	char name[PL_NAME_SIZE];
 
 	pl_config_clean_name(subject->match, name, sizeof(name));
 	if (subject->kind == PL_SUBJECT_PROCESS)
 		snprintf(out, size, "%s-%d", name, (int)subject->pid);
 	else
-		snprintf(out, size, "%s%s", name, subject->kind == PL_SUBJECT_OTHER ? "-other" : "");
+		snprintf(out, size, "%s%s", name, suffixes[subject->kind]);
 }
 
 /* A value list of an instant; the daemon fills in host and interval. */
@@ -225,6 +229,18 @@ static void send_regions(const struct pl_reading *reading, const char *instance)
 	send_gauge(&list, "memory", "swap", (double)reading->regions->swap_bytes);
 }
 
+/* Disjoint parts of all that is charged, and what of it no process explains. */
+static void send_cgroup(value_list_t *list, const struct pl_reading *reading)
+{
+	for (int i = 0; i < PL_CGROUP_PART_COUNT; i++)
+		if ((reading->cgroup->known >> i) & 1)
+			send_gauge(list, "memory", pl_cgroup_part_name((enum pl_cgroup_part)i),
+			           (double)reading->cgroup->bytes[i]);
+	send_gauge(list, "bytes", "unexplained", (double)pl_cgroup_unexplained_bytes(reading->cgroup));
+	if (reading->collect->verdict)
+		send_findings(list, &reading->findings);
+}
+
 void pl_series_send_reading(const struct pl_reading *reading)
 {
 	const char *switches = (const char *)reading->collect;
@@ -233,6 +249,10 @@ void pl_series_send_reading(const struct pl_reading *reading)
 
 	pl_series_instance(&reading->subject, instance, sizeof(instance));
 	begin_list(&list, &reading->time, instance);
+	if (reading->cgroup) {
+		send_cgroup(&list, reading);
+		return;
+	}
 	send_count(&list, reading);
 	if (reading->process_count == 0)
 		return;

@@ -19,6 +19,7 @@
 		id, id, PL_FROM_RUNG, PL_VERDICT_##verdict                                                 \
 	}
 #define REGION(region, id, words) { id, id, PL_FROM_REGION, PL_REGION_##region },
+#define PART(part, id, words, unexplained) { id, id, PL_FROM_PART, PL_CGROUP_##part },
 #define CHART(suffix, context, title, units, type, collect, kind, divisor, ...)                    \
 	{                                                                                              \
 		suffix, context, title, units, PL_CHART_##type, collect, PL_CHART_##kind, divisor,         \
@@ -40,6 +41,11 @@ const struct pl_chart pl_charts[] = {
 	      METRIC("anon", ANON), METRIC("file", FILE), METRIC("shmem", SHMEM), METRIC("swap", SWAP)),
 	CHART("regions", "regions", "Memory by region", "MiB", STACKED, IN(memory), GAUGES, MIB,
 	      PL_REGION_LIST(REGION){ "swap", "swap", PL_FROM_REGION, PL_REGION_COUNT }),
+	CHART("charged", "cgroup_memory", "Memory that is charged to the cgroup, by kind", "MiB",
+	      STACKED, IN(cgroup), GAUGES, MIB, PL_CGROUP_PART_LIST(PART)),
+	CHART("unexplained", "cgroup_unexplained", "Memory of the cgroup that no process explains",
+	      "MiB", LINE, IN(cgroup), GAUGES, MIB,
+	      { "unexplained", "unexplained", PL_FROM_PART, PL_CGROUP_PART_COUNT }),
 	CHART("growth", "growth", "Growth of the live set, and its interval", "MiB/hour", LINE,
 	      IN(verdict), OF_VERDICT, MIB, FINDING("growth", RATE), FINDING("low", RATE_LOW),
 	      FINDING("high", RATE_HIGH)),
@@ -178,6 +184,18 @@ static bool region_value(const struct pl_reading *reading, size_t region, int64_
 	return true;
 }
 
+static bool part_value(const struct pl_reading *reading, size_t part, int64_t *out)
+{
+	const struct pl_cgroup_parts *parts = reading->cgroup;
+
+	if (!parts || (part < PL_CGROUP_PART_COUNT && !((parts->known >> part) & 1)))
+		return false;
+	*out = (int64_t)((part < PL_CGROUP_PART_COUNT ? parts->bytes[part]
+	                                              : pl_cgroup_unexplained_bytes(parts)) &
+	                 INT64_MAX);
+	return true;
+}
+
 /*
  * On a rung or not. All zero while nothing runs: an alert must not stay up for a process that
  * ended.
@@ -247,6 +265,8 @@ bool pl_chart_value(const struct pl_chart_dimension *dimension, const struct pl_
 		       to_integer(finding, out);
 	case PL_FROM_REGION:
 		return region_value(reading, dimension->index, out);
+	case PL_FROM_PART:
+		return part_value(reading, dimension->index, out);
 	case PL_FROM_RUNG:
 		return rung_value(reading, dimension->index, out);
 	case PL_FROM_COUNT:

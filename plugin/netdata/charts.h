@@ -23,6 +23,7 @@ enum pl_chart_source {
 	PL_FROM_METRIC,   /* index: enum pl_metric */
 	PL_FROM_FINDING,  /* index: enum pl_finding */
 	PL_FROM_REGION,   /* index: enum pl_region, or PL_REGION_COUNT for what is swapped out */
+	PL_FROM_PART,     /* index: enum pl_cgroup_part, or PL_CGROUP_PART_COUNT: those unexplained */
 	PL_FROM_RUNG,     /* index: enum pl_verdict; 1 on the rung that holds, else 0 */
 	PL_FROM_COUNT,    /* processes */
 	PL_FROM_LEAK_S,   /* seconds to the limit, once the growth is found to be a leak */

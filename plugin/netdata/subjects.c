@@ -90,9 +90,13 @@ static uint32_t hash(const char *text)
 	return h;
 }
 
-/* NAME, NAME-PID or NAME-other; with a hash of the name behind it if that is taken. */
+/* NAME, NAME-PID, NAME-other or NAME-cgroup; with a hash of the name behind it if that is taken. */
 static void make_id(const struct pl_subjects *subjects, struct pl_subject_entry *entry)
 {
+	static const char *const suffixes[] = { [PL_SUBJECT_MATCH] = "",
+		                                    [PL_SUBJECT_PROCESS] = "",
+		                                    [PL_SUBJECT_OTHER] = "-other",
+		                                    [PL_SUBJECT_CGROUP] = "-cgroup" };
 	char name[PL_NAME_SIZE];
 	char id[sizeof(entry->id)];
 
@@ -100,7 +104,7 @@ static void make_id(const struct pl_subjects *subjects, struct pl_subject_entry 
 	if (entry->kind == PL_SUBJECT_PROCESS)
 		snprintf(id, sizeof(id), "%s-%d", name, (int)entry->pid);
 	else
-		snprintf(id, sizeof(id), "%s%s", name, entry->kind == PL_SUBJECT_OTHER ? "-other" : "");
+		snprintf(id, sizeof(id), "%s%s", name, suffixes[entry->kind]);
 	if (is_id_taken(subjects, id))
 		snprintf(id + strlen(id), sizeof(id) - strlen(id), "-%08x",
 		         (unsigned)(hash(entry->match) ^ (uint32_t)entry->kind));
@@ -151,6 +155,7 @@ static void print_labels(struct pl_wire *wire, const struct pl_subject_entry *en
 		[PL_SUBJECT_MATCH] = "match",
 		[PL_SUBJECT_PROCESS] = "process",
 		[PL_SUBJECT_OTHER] = "other",
+		[PL_SUBJECT_CGROUP] = "cgroup",
 	};
 	const struct pl_subject_story *story = &entry->story;
 
@@ -317,6 +322,8 @@ static struct pl_subject_entry *find_reported(struct pl_subjects *subjects,
 
 	if (entry)
 		return entry;
+	if (subject.kind == PL_SUBJECT_CGROUP)
+		return obtain(subjects, &subject);
 	subject.kind = PL_SUBJECT_MATCH;
 	return obtain(subjects, &subject);
 }

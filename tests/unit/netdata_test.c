@@ -594,7 +594,7 @@ static void test_flush(void)
 /* --- matches and processes with charts ----------------------------------------------------------
  */
 
-static const struct pl_collect everything = { true, true, true, true, true,
+static const struct pl_collect everything = { true, true, true, true, true, true,
 	                                          true, true, true, true, true };
 
 static struct pl_reading make_reading(const char *match, double now_s)

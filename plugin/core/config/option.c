@@ -98,6 +98,8 @@ const struct pl_option pl_options[] = {
 	SWITCH("CollectFileDescriptor", collect.fds, "true", "open descriptors, by kind"),
 	SWITCH("CollectConnections", collect.connections, "true", "sockets by state"),
 	SWITCH("CollectLimits", collect.limits, "true", "limits on memory and descriptors"),
+	SWITCH("CollectCgroup", collect.cgroup, "true",
+	       "memory of the cgroups of its processes, and the verdict on what no process explains"),
 	SWITCH("CollectVerdict", collect.verdict, "true", "verdict, growth and kin"),
 
 	/* Where things are */

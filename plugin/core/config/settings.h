@@ -38,6 +38,7 @@ struct pl_collect {
 	bool fds;         /* descriptors, by kind */
 	bool connections; /* sockets by state */
 	bool limits;      /* memory and descriptor limits */
+	bool cgroup;      /* memory of its cgroups that no process explains */
 	bool verdict;     /* verdict, growth and kin */
 };
 

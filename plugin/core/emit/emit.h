@@ -10,11 +10,13 @@
 #include "base/verdict.h"
 #include "config/settings.h"
 #include "regions/regions.h"
+#include "sample/cgroup.h"
 
 enum pl_subject_kind {
 	PL_SUBJECT_MATCH,   /* all processes of a match together */
 	PL_SUBJECT_PROCESS, /* one process of a match with PerProcess */
 	PL_SUBJECT_OTHER,   /* the processes of such a match past MaxProcesses */
+	PL_SUBJECT_CGROUP,  /* the cgroups that a match's processes are in: what no process explains */
 };
 
 /* Whom a reading or report is about. */
@@ -24,7 +26,8 @@ struct pl_subject {
 	const char *comm;  /* of the process, or of the largest one; NULL when there is none */
 	int32_t pid;       /* 0 unless kind is PROCESS, or a report names the process to blame */
 	uint64_t start_ticks;
-	double start_s; /* Unix time at which the process started; 0 when unknown */
+	double start_s;     /* Unix time at which the process started; 0 when unknown */
+	const char *cgroup; /* kind CGROUP: the path of the worst one; NULL when unknown */
 };
 
 /* The detector's numbers that become series. A bit of `present` guards each number. */
@@ -87,6 +90,7 @@ struct pl_reading {
 	struct pl_values values;
 	struct pl_findings findings;
 	const struct pl_region_bytes *regions; /* NULL: not read, or too long ago */
+	const struct pl_cgroup_parts *cgroup;  /* kind CGROUP only: summed over them */
 };
 
 #define PL_MESSAGE_SIZE 256 /* with its NUL: what a collectd notification holds */

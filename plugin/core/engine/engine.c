@@ -58,6 +58,7 @@ static void free_parts(struct pl_engine *engine)
 		free(engine->processes[i]->ledger);
 		free(engine->processes[i]);
 	}
+	pl_engine_free_cgroups(engine);
 	pl_engine_forget_restored(engine);
 	pl_state_writer_free(engine->state);
 	free(engine->processes);
@@ -130,6 +131,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 		pl_engine_regions_done(engine, job);
 	else if (job->kind == PL_JOB_EVIDENCE)
 		pl_engine_evidence_done(engine, job);
+	else if (job->kind == PL_JOB_CGROUP)
+		pl_engine_cgroup_done(engine, job);
 	else
 		pl_engine_deep_done(engine, job);
 }
@@ -176,6 +179,7 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	pl_engine_pulse_all(engine);
 	pl_engine_post_deep(engine);
 	pl_engine_post_regions(engine);
+	pl_engine_post_cgroups(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }
 
@@ -185,6 +189,7 @@ void pl_engine_finish(struct pl_engine *engine)
 
 	collect(engine);
 	pl_engine_judge(engine);
+	pl_engine_judge_cgroups(engine);
 	pl_engine_publish(engine);
 	pl_engine_save_some(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;

@@ -40,6 +40,7 @@ struct pl_process {
 	uint32_t first_tick;
 	uint16_t groups[PL_MEMBERSHIPS_MAX];
 	uint16_t group_count;
+	uint16_t cgroup;         /* index + 1; 0: not known */
 	uint32_t published;      /* bit i: has a series of its own in groups[i] */
 	struct pl_sample sample; /* the last pulse, with the last dear values merged in */
 
@@ -79,6 +80,29 @@ _Static_assert(sizeof(struct pl_process) + sizeof(struct pl_track) + sizeof(stru
                    16384,
                "a matched process costs at most 16 KiB, with what the allocator adds");
 
+/* A cgroup that processes are in which are followed. */
+struct pl_cgroup {
+	bool used;
+	struct pl_cgroup_key key;
+	bool pending;
+	bool read;  /* there is a reading */
+	bool fresh; /* one that was not judged yet */
+	double first_s;
+	double read_s;
+	double due_s;
+	double cost_us;       /* of the last reading; 0: none yet */
+	double empty_since_s; /* below 0: somebody is in it */
+	struct pl_cgroup_reading reading;
+	struct pl_cgroup_parts parts; /* by it, and by what its processes explain */
+	struct pl_cgroup_parts base;  /* when the unexplained part was the least */
+	struct pl_track *track;       /* NULL until that part has grown */
+	bool member_leaks;            /* a process in it stands under an alarm */
+	uint16_t owner;               /* the first of the groups that its processes are in */
+	uint32_t member_count;
+	struct pl_cgroup_members members;
+	const struct pl_values *limits; /* of one of them; for the tick under way */
+};
+
 /* A match of the configuration, or one that Auto made. */
 struct pl_group {
 	char name[PL_GROUP_NAME_SIZE];
@@ -90,7 +114,11 @@ struct pl_group {
 	struct pl_group_sum sum;
 	struct pl_group_sum other; /* PerProcess: those without a series of their own */
 	struct pl_region_bytes regions;
-	uint32_t regions_have; /* members in that sum */
+	uint32_t regions_have;                /* members in that sum */
+	struct pl_cgroup_parts cgroup_parts;  /* of the cgroups that it owns */
+	const struct pl_cgroup *worst_cgroup; /* of them; NULL: none was read */
+	uint8_t cgroup_alarm;                 /* rung of the last alarm about one; LEARNING: none */
+	double cgroup_alarm_wall_s;
 	uint32_t published_count;
 	struct pl_values counters;
 	bool auto_published; /* Auto: among the largest, or growing */
@@ -137,6 +165,8 @@ struct pl_engine {
 	double walk_us_per_mib; /* what a walk through resident pages takes here, rather too much */
 	bool regions_routine;
 	size_t regions_cursor;
+	struct pl_cgroup **cgroups; /* entries reused */
+	size_t cgroup_count;
 	bool no_room;     /* the worker could take no more jobs in this tick */
 	bool look_at_all; /* a parent was matched whose children count too */
 	struct pl_self self;
@@ -211,6 +241,19 @@ bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_proc
 void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *group,
                            const struct pl_process *process);
 
+/* cgroups.c: memory that is charged to a cgroup and that no process explains. */
+void pl_engine_join_cgroup(struct pl_engine *engine, struct pl_process *process,
+                           const struct pl_cgroup_key *key);
+void pl_engine_post_cgroups(struct pl_engine *engine);
+void pl_engine_cgroup_done(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_judge_cgroups(struct pl_engine *engine);
+/* Sums up what each group owns. */
+void pl_engine_sum_cgroups(struct pl_engine *engine);
+/* The verdict and numbers of one; its verdict is no worse than growing while a process leaks. */
+void pl_engine_cgroup_findings(const struct pl_engine *engine, const struct pl_cgroup *cgroup,
+                               struct pl_findings *out);
+void pl_engine_free_cgroups(struct pl_engine *engine);
+
 /* casefile.c: a file about each leak that is alerted. */
 void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *group,
                              const struct pl_report *report);
@@ -222,6 +265,9 @@ int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process);
 /* Tells its matches that this run of the program is over. */
 void pl_engine_end_track(struct pl_engine *engine, struct pl_process *process);
 void pl_engine_judge(struct pl_engine *engine);
+/* Hands a report to the host, and what follows from it. */
+void pl_engine_tell(struct pl_engine *engine, const struct pl_group *group,
+                    struct pl_report *report);
 /* Tells each match of a process that it cannot be read any more, or that it can again. */
 void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process *process,
                                bool over);

@@ -30,10 +30,11 @@ double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks)
 	return (double)engine->host.boot_s + (double)start_ticks / (double)engine->host.ticks_per_s;
 }
 
-static void tell(struct pl_engine *engine, const struct pl_group *group, struct pl_report *report)
+void pl_engine_tell(struct pl_engine *engine, const struct pl_group *group,
+                    struct pl_report *report)
 {
 	/* its subject is one that has series; the process to blame is named by its pid */
-	if (!group->match || !group->match->per_process)
+	if (report->subject.kind == PL_SUBJECT_PROCESS && (!group->match || !group->match->per_process))
 		report->subject.kind = PL_SUBJECT_MATCH;
 	if (report->alarm || report->recovered)
 		pl_engine_save_soon(engine);
@@ -59,7 +60,7 @@ void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process
 		report.reason = "unreadable";
 		pl_explain_unreadable(process->comm, process->ident.pid, process->hanging_s, over,
 		                      report.message, sizeof(report.message));
-		tell(engine, group, &report);
+		pl_engine_tell(engine, group, &report);
 	}
 }
 
@@ -100,7 +101,7 @@ static void judge_process(struct pl_engine *engine, struct pl_process *process)
 		restore_told(process->track, before);
 		if (pl_family_member(&group->family, process->track, group->settings, group->name,
 		                     process->comm, &report))
-			tell(engine, group, &report);
+			pl_engine_tell(engine, group, &report);
 	}
 }
 
@@ -119,7 +120,7 @@ void pl_engine_judge(struct pl_engine *engine)
 		struct pl_report report;
 
 		if (pl_family_end(&group->family, group->settings, group->name, group->name, &report))
-			tell(engine, group, &report);
+			pl_engine_tell(engine, group, &report);
 		group->verdict = (enum pl_verdict)group->family.verdict;
 	}
 }

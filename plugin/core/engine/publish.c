@@ -20,6 +20,7 @@ static void begin_sums(struct pl_engine *engine)
 		group->regions = (struct pl_region_bytes){ 0 };
 		group->regions_have = 0;
 	}
+	pl_engine_sum_cgroups(engine);
 }
 
 /* A process keeps its own series as long as it lives; free places go to whoever comes next. */
@@ -97,6 +98,22 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
 
+static void emit_cgroup(const struct pl_engine *engine, const struct pl_group *group)
+{
+	const struct pl_cgroup *worst = group->worst_cgroup;
+	struct pl_reading reading = {
+		.subject = { .kind = PL_SUBJECT_CGROUP, .match = group->name, .cgroup = worst->key.path },
+		.time = engine->now,
+		.collect = group->collect,
+		.process_count = worst->member_count,
+		.deep_age_s = engine->now.mono_s - worst->read_s,
+		.cgroup = &group->cgroup_parts,
+	};
+
+	pl_engine_cgroup_findings(engine, worst, &reading.findings);
+	engine->emit.reading(engine->emit.ctx, &reading);
+}
+
 static void emit_groups(const struct pl_engine *engine)
 {
 	for (size_t i = 0; i < engine->group_count; i++) {
@@ -107,6 +124,8 @@ static void emit_groups(const struct pl_engine *engine)
 		emit_sum(engine, group, PL_SUBJECT_MATCH, &group->sum);
 		if (group->other.member_count > 0)
 			emit_sum(engine, group, PL_SUBJECT_OTHER, &group->other);
+		if (group->worst_cgroup)
+			emit_cgroup(engine, group);
 	}
 }
 

@@ -342,7 +342,7 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 		const struct pl_collect *collect = group->collect;
 
 		/* what Auto found costs a pulse until it grows */
-		want |= collect->limits || collect->verdict ? PL_DEEP_LIMITS : 0;
+		want |= collect->limits || collect->verdict || collect->cgroup ? PL_DEEP_LIMITS : 0;
 		if (!group->match && process->verdict < PL_VERDICT_GROWING)
 			continue;
 		want |= collect->rollup ? PL_DEEP_ROLLUP : 0;
@@ -532,6 +532,8 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 	if (job->deep.denied_count > 0)
 		pl_engine_complain_of_denied(engine, process);
 	merge_deep(engine, process, &job->deep.values);
+	if (job->want & PL_DEEP_LIMITS)
+		pl_engine_join_cgroup(engine, process, &job->deep.cgroup);
 	process->deep_known = true;
 	process->deep_s = engine->now.mono_s;
 	process->rollup_bytes = 0;
@@ -548,8 +550,8 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 
 	if (job->kind == PL_JOB_EVIDENCE)
 		engine->evidence_pending--;
-	if (job->kind == PL_JOB_SAVE)
-		return; /* the disk hangs, not a process */
+	if (job->kind == PL_JOB_SAVE || job->kind == PL_JOB_CGROUP)
+		return; /* the disk hangs, not a process; a cgroup that hangs is not asked again */
 	pl_log_complain(&engine->log, &engine->stuck_complaint, engine->now.mono_s, PL_LOG_WARNING,
 	                "reading process %d hangs: its memory is locked; it is left alone for a while",
 	                (int)job->ident.pid);

@@ -239,6 +239,16 @@ static void keep_evidence(struct thread *thread, struct pl_job *job)
 	job->evidence = NULL;
 }
 
+static void read_cgroup(const struct pl_worker *worker, struct pl_job *job)
+{
+	const uint64_t begin_us = thread_cpu_us();
+	char scratch[PL_CGROUP_SCRATCH];
+
+	job->error =
+		pl_sample_cgroup(worker->fs, &job->deep.cgroup, scratch, sizeof(scratch), &job->cgroup);
+	job->deep.cpu_us = thread_cpu_us() - begin_us;
+}
+
 static void run_job(struct thread *thread, struct pl_job *job)
 {
 	const double at_s = now_s();
@@ -251,6 +261,8 @@ static void run_job(struct thread *thread, struct pl_job *job)
 		read_regions(thread, job);
 	else if (job->kind == PL_JOB_EVIDENCE)
 		keep_evidence(thread, job);
+	else if (job->kind == PL_JOB_CGROUP)
+		read_cgroup(thread->worker, job);
 	else
 		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, at_s,
 		                            sockets_max_age_s(job, at_s), &job->deep);

@@ -26,12 +26,13 @@ enum pl_job_kind {
 	PL_JOB_SAVE,     /* writes the state */
 	PL_JOB_REGIONS,  /* tier 2 */
 	PL_JOB_EVIDENCE, /* writes a file about a leak */
+	PL_JOB_CGROUP,   /* the memory of deep.cgroup */
 };
 
 struct pl_job {
 	enum pl_job_kind kind;
 	struct pl_ident ident;
-	uint32_t process; /* the engine's index; DEEP and REGIONS */
+	uint32_t process; /* the engine's index; DEEP and REGIONS; of the cgroup: CGROUP */
 	unsigned want;    /* PL_DEEP_...; DEEP only */
 	bool want_unit;   /* IDENTIFY: for Auto, which unit it belongs to */
 	int32_t ppid;     /* IDENTIFY: handed back, for Children */
@@ -49,6 +50,7 @@ struct pl_job {
 	char unit[PL_UNIT_SIZE];
 	struct pl_deep_result deep;               /* of REGIONS the costs alone */
 	const struct pl_region_snapshot *regions; /* the thread's: until the next job of this kind */
+	struct pl_cgroup_reading cgroup;          /* CGROUP only */
 	int error;
 };
 

@@ -36,7 +36,9 @@ struct pl_explain_subject {
 	double limit;            /* in the unit of the series; 0: none */
 	const char *limit_name;  /* NULL: "limit" */
 	bool recovered;
-	uint32_t runs; /* with reason RUNS: how many runs of the program grew alike */
+	const char *nobody;  /* it is a cgroup's, and what grows is this, which no process explains */
+	double nobody_share; /* of the growth, 0..1 */
+	uint32_t runs;       /* with reason RUNS: how many runs of the program grew alike */
 };
 
 /* One sentence of at most `size` - 1 bytes. */

@@ -99,10 +99,16 @@ static void add_name(struct text *t, const struct pl_explain_subject *s)
 		add(t, "%c", *c > ' ' && *c < 0x7f ? *c : '?');
 	if (s->pid != 0)
 		add(t, "[%d]", s->pid);
+	if (s->nobody)
+		add(t, " (cgroup)");
 }
 
-static const char *what_grows(enum pl_series series)
+static const char *what_grows(const struct pl_explain_subject *s)
 {
+	const enum pl_series series = s->series;
+
+	if (s->nobody)
+		return "memory outside of its processes";
 	if (series == PL_SERIES_SHMEM)
 		return "shared memory";
 	if (series == PL_SERIES_UNTOUCHED)
@@ -115,9 +121,13 @@ static void add_place(struct text *t, const struct pl_explain_subject *s)
 {
 	char name[48];
 
+	if (s->nobody) {
+		add(t, "; %.0f %% %s", 100 * s->nobody_share, s->nobody);
+		return;
+	}
 	if (!s->place) {
-		if (*what_grows(s->series))
-			add(t, "; %s", what_grows(s->series));
+		if (*what_grows(s))
+			add(t, "; %s", what_grows(s));
 		return;
 	}
 	pl_explain_place(s->places, s->place, name, sizeof name);
@@ -162,6 +172,8 @@ static void add_details(struct text *t, const struct pl_explain_subject *s)
 		pl_explain_duration(s->growing_for_s, number, sizeof number);
 		add(t, " for %s", number);
 	}
+	if (s->nobody)
+		add(t, ", though none of its processes does");
 	add_place(t, s);
 	add_cause(t, s);
 	if (s->reason == PL_REASON_RUNS)
@@ -177,7 +189,7 @@ void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t si
 	add_name(&t, s);
 	if (s->recovered) {
 		add(&t, " no longer leaks %s",
-		    *what_grows(s->series) ? what_grows(s->series) : pl_explain_metric(s->series));
+		    *what_grows(s) ? what_grows(s) : pl_explain_metric(s->series));
 		return;
 	}
 	add(&t, " %s", pl_verdict_name(s->verdict));

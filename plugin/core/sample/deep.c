@@ -347,6 +347,8 @@ static void read_limits(struct pl_deep_reader *reader, int32_t pid, struct pl_de
 		err = pl_parse_limits(reader->buf, (size_t)len, &values);
 	settle(err, &values, out);
 	len = pl_procfs_read(reader->fs, pid, "cgroup", cgroup, sizeof(cgroup));
+	if (len > 0)
+		pl_cgroup_key_of(cgroup, (size_t)len, &out->cgroup);
 	if (len > 0 && pl_parse_cgroup(cgroup, (size_t)len, &paths) == 0) {
 		read_cgroup_limits((struct cgroup){ reader, PL_CGROUP_V2, paths.v2, paths.v2_len },
 		                   &out->values);

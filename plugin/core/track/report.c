@@ -83,12 +83,23 @@ static enum pl_region_set set_of(unsigned tracked)
 	return tracked == PL_TRACKED_SHMEM ? PL_REGIONS_SHARED : PL_REGIONS_ANONYMOUS;
 }
 
-static void word(const struct pl_track *t, struct pl_report *r)
+/* The last part of a path: "api.service". */
+static const char *unit_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
+                 struct pl_report *r)
 {
 	const struct pl_judge_state *s = &t->judged[t->worst];
 	const struct pl_room room = room_of(t, t->worst);
 	const struct pl_explain_subject subject = {
-		.name = r->subject.comm ? r->subject.comm : "pid",
+		.name = nobody            ? unit_of(nobody->path)
+		        : r->subject.comm ? r->subject.comm
+		                          : "pid",
 		.pid = t->ident.pid,
 		.series = pl_track_series((enum pl_tracked)t->worst),
 		.verdict = r->verdict,
@@ -105,6 +116,8 @@ static void word(const struct pl_track *t, struct pl_report *r)
 		.limit = room.limit,
 		.limit_name = r->limit,
 		.recovered = r->recovered,
+		.nobody = nobody ? nobody->words : NULL,
+		.nobody_share = nobody ? nobody->share : 0,
 	};
 
 	pl_explain_message(&subject, r->message, sizeof r->message);
@@ -174,7 +187,7 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		out->per_unit_high = (double)t->attribution.per_unit_high;
 	}
 	set_limit(t, e, out);
-	word(t, out);
+	word(t, NULL, out);
 }
 
 bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, const char *match,
@@ -189,10 +202,24 @@ bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, con
 	out->alarm = stands && worse;
 	out->recovered = t->alarm_told && !stands;
 	if (out->recovered)
-		word(t, out);
+		word(t, NULL, out);
 	t->alarm_told = stands;
 	t->reported_verdict = t->verdict;
 	t->reported_confirmed = t->judged[t->worst].confirmed;
 	t->changed = false;
+	return true;
+}
+
+bool pl_track_report_nobody(struct pl_track *t, const struct pl_settings *settings,
+                            const char *match, const struct pl_track_nobody *nobody,
+                            struct pl_report *out)
+{
+	if (!pl_track_report(t, settings, match, NULL, out))
+		return false;
+	out->subject =
+		(struct pl_subject){ .kind = PL_SUBJECT_CGROUP, .match = match, .cgroup = nobody->path };
+	out->metric = "cgroup";
+	out->where = out->verdict >= PL_VERDICT_GROWING ? nobody->where : "unknown";
+	word(t, nobody, out);
 	return true;
 }

@@ -111,6 +111,21 @@ bool pl_track_report(struct pl_track *track, const struct pl_settings *settings,
 void pl_track_describe(const struct pl_track *track, const struct pl_settings *settings,
                        const char *match, const char *comm, struct pl_report *out);
 
+/*
+ * A track can also follow what nobody's memory explains of a cgroup's: it is then fed as if that
+ * were anonymous memory of a process, and these words are told of it.
+ */
+struct pl_track_nobody {
+	const char *path;  /* of the cgroup; borrowed by the report */
+	const char *where; /* what grows, in a word, and in several */
+	const char *words;
+	double share; /* of the growth, 0..1 */
+};
+
+bool pl_track_report_nobody(struct pl_track *track, const struct pl_settings *settings,
+                            const char *match, const struct pl_track_nobody *nobody,
+                            struct pl_report *out);
+
 /* The series behind a tracked one. */
 enum pl_series pl_track_series(enum pl_tracked tracked);
 
