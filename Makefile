@@ -170,7 +170,7 @@ demo-netdata: ## watch Netdata find a leak in a minute: alert, picture of its da
 	@status=0; /usr/bin/python3 tests/demo/netdata_demo.py || status=$$?; $(GIVE_BACK); exit $$status
 
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
-	@packaging/deps.sh build run netdata test man
+	@packaging/deps.sh build run netdata fleet test man
 	@$(MAKE) -s --no-print-directory all man unit-tests test-programs host-programs scenario-tools \
 		region-programs
 	@trap : INT; status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status

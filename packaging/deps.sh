@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what procleak is built, run, tested and checked with, and only what is missing.
 #
-#   deps.sh [build] [run] [netdata] [test] [lint] [picture] [man] [bench] [packages]
+#   deps.sh [build] [run] [netdata] [fleet] [test] [lint] [picture] [man] [bench] [packages]
 #   groups; all but bench and packages when none is given
 #
 # Needs root only when something is missing. On a distribution without dpkg it prints the list and
@@ -15,8 +15,10 @@ declare -A packages=(
 		libcap-dev libiberty-dev"
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
 	[netdata]="netdata-core|netdata-core-no-sse? netdata-plugins-bash? libcap2-bin"
+	[fleet]="prometheus? prometheus-alertmanager? libmicrohttpd12|libmicrohttpd12t64? libprotobuf-c1?"
 	[man]="mandoc? python3"
-	[packages]="debhelper dpkg-dev lintian debootstrap util-linux python3 perl git? rpm?"
+	[packages]="debhelper dpkg-dev lintian debootstrap util-linux python3 perl git? rpm?
+		rpmlint?"
 	[picture]="netdata-web? chromium?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx g++ libjemalloc2? libgoogle-perftools4|libgoogle-perftools4t64?
@@ -92,7 +94,7 @@ hold_services() {
 }
 
 groups=("$@")
-[ $# -gt 0 ] || groups=(build run netdata test lint picture man)
+[ $# -gt 0 ] || groups=(build run netdata fleet test lint picture man)
 for group in "${groups[@]}"; do
 	[ -n "${packages[$group]:-}" ] || { echo "deps: no such group: $group" >&2; exit 2; }
 done
@@ -115,7 +117,7 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 declare -A was_here
-for name in nginx netdata-core; do
+for name in nginx netdata-core prometheus prometheus-alertmanager; do
 	was_here[$name]=$(installed $name && echo yes || true)
 done
 echo "deps: installing ${words[*]%%|*}"
@@ -132,3 +134,5 @@ disable() {
 }
 disable nginx nginx
 disable netdata-core netdata
+disable prometheus prometheus
+disable prometheus-alertmanager prometheus-alertmanager

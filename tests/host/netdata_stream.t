@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-# A Netdata with procleak that streams to another one: the charts arrive there with their labels,
-# and the alert is raised there too.
+# A Netdata with procleak that streams to another one, by the samples of conf/fleet: the charts arrive
+# there with their labels, and the alert is raised there too.
 import uuid
 
 from harness import *
@@ -11,8 +11,17 @@ if not netdata.installed():
     skip_all("Netdata is not installed")
 
 KEY = str(uuid.uuid4())
-PARENT_STREAM = "[%s]\n    enabled = yes\n    allow from = *\n    health enabled by default = yes\n"
-CHILD_STREAM = "[stream]\n    enabled = yes\n    destination = 127.0.0.1:%d\n    api key = %s\n"
+
+
+def stream_conf(name, *changes):
+    """A sample, with a key of our own and with other changes."""
+    with open(os.path.join(private.ROOT, "conf", "fleet", name), encoding="utf-8") as file:
+        text = file.read()
+    for old, new in (("11111111-2222-3333-4444-555555555555", KEY), *changes):
+        ok(old in text, "%s has %s" % (name, old))
+        text = text.replace(old, new)
+    return text
+
 
 leaky = "leaky%d" % os.getpid()
 server = program("leaky-server", "--name", leaky, "--buffer", "128K", "--leak", "256K")
@@ -23,11 +32,11 @@ for directory in directories:
     os.mkdir(directory)
     os.chmod(directory, 0o755)
 parent = netdata.Netdata(directories[0], "[process nobody]\n", host="parent",
-                         stream=PARENT_STREAM % KEY).start()
+                         stream=stream_conf("netdata-parent.conf", ("dbengine", "ram"))).start()
 ok(parent.wait_up(), "the parent is up", parent.log())
 CHILD_CONF = "[global]\ntime scale = 2000\nseason = false\n[process %s]\n" % leaky
-child = netdata.Netdata(directories[1], CHILD_CONF, host="child",
-                        stream=CHILD_STREAM % (parent.port, KEY)).start()
+child = netdata.Netdata(directories[1], CHILD_CONF, host="child", stream=stream_conf(
+    "netdata-child.conf", ("parent.example.net:19999", "127.0.0.1:%d" % parent.port))).start()
 ok(child.wait_up(), "the child is up", child.log())
 ok(wait_for(lambda: leaky + "_pss" in parent.charts(host="child")), "its charts reach the parent",
    sorted(parent.charts(host="child")), parent.log(), child.log())

@@ -101,7 +101,7 @@ def stop(process, how=signal.SIGTERM):
 # --- collectd ----------------------------------------------------------------------------------
 
 CONFIG = """
-Hostname "test"
+Hostname "{host}"
 FQDNLookup false
 BaseDir "{dir}"
 PIDFile "{dir}/collectd.pid"
@@ -135,16 +135,17 @@ def stock_plugins():
 class Collectd:
     """A collectd in the foreground, with everything it writes in a directory of its own."""
 
-    def __init__(self, directory, own, interval=1):
+    def __init__(self, directory, own, interval=1, host="test"):
         """`own` is what stands in collectd.conf beside the log and the csv files."""
         self.dir = directory
         self.own = own
         self.interval = interval
+        self.host = host
         self.process = None
 
     def start(self, prefix=()):
         with open(os.path.join(self.dir, "collectd.conf"), "w", encoding="utf-8") as conf:
-            conf.write(CONFIG.format(dir=self.dir, stock=stock_plugins(),
+            conf.write(CONFIG.format(dir=self.dir, stock=stock_plugins(), host=self.host,
                                      interval=self.interval, own=self.own))
         with open(os.path.join(self.dir, "out"), "ab") as out:
             # a name without its directory: collectd expands it as a shell would
@@ -177,20 +178,20 @@ class Collectd:
 
     def series(self, match):
         """Names of the series of a match: {"memory-anon", ...}."""
-        files = glob.glob(os.path.join(glob.escape(self.dir), "csv", "test",
+        files = glob.glob(os.path.join(glob.escape(self.dir), "csv", self.host,
                                        "procleak-" + glob.escape(match), "*"))
         return {re.sub(r"-\d{4}-\d\d-\d\d$", "", os.path.basename(file)) for file in files}
 
     def matches(self):
         """Every plugin instance that was dispatched."""
-        root = os.path.join(self.dir, "csv", "test")
+        root = os.path.join(self.dir, "csv", self.host)
         names = os.listdir(root) if os.path.isdir(root) else []
         return {name[len("procleak-"):] for name in names if name.startswith("procleak-")}
 
     def rows(self, match, series):
         """All rows of a series as collectd wrote them: [(time, value, ...), ...]."""
         rows = []
-        pattern = os.path.join(glob.escape(self.dir), "csv", "test",
+        pattern = os.path.join(glob.escape(self.dir), "csv", self.host,
                                "procleak-" + glob.escape(match), glob.escape(series) + "-????-??-??")
         for path in sorted(glob.glob(pattern)):
             with open(path, encoding="utf-8") as file:
