@@ -418,6 +418,51 @@ static void test_turns(void)
 		remove_process(FIRST + i);
 }
 
+/* Movers would take all of the budget: one of whom nothing is to be feared is read all the same. */
+static void test_routine_share(void)
+{
+	enum { COUNT = 16, FIRST = 100, STEADY = 90, TICKS = 90, STEP_S = 31 };
+	static const char *const settings[][3] = { { "m", "CommandLine", "mover|steady" },
+		                                       { "m", "PerProcess", "true" },
+		                                       { NULL, "DeepReadBudget", "0.0004" },
+		                                       { NULL, NULL, NULL } };
+	static struct seen seen;
+	const struct pl_reading *reading;
+	double oldest_s = 0;
+	uint32_t reads_of_movers = 0;
+	struct pl_engine *engine = NULL;
+
+	for (int n = 0; n < TICKS; n++) {
+		for (int i = 0; i <= COUNT; i++)
+			put_process(&(struct fake){ .pid = i < COUNT ? FIRST + i : STEADY,
+			                            .ppid = 1,
+			                            .comm = i < COUNT ? "mover" : "steady",
+			                            .start_ticks = 10,
+			                            .anon_kib = i < COUNT && n % 2 ? 4000 : 20000,
+			                            .minor_faults = (unsigned long)n });
+		if (!engine)
+			engine = start(&seen, settings);
+		tick(engine, &seen, n * STEP_S);
+		reading = find(&seen, PL_SUBJECT_PROCESS, "m", STEADY);
+		if (n > TICKS / 2 && reading && reading->deep_age_s > oldest_s)
+			oldest_s = reading->deep_age_s;
+	}
+	for (int i = 0; i < COUNT; i++) {
+		reading = find(&seen, PL_SUBJECT_PROCESS, "m", FIRST + i);
+		reads_of_movers += reading ? reading->cost.read_count : 0;
+	}
+	reading = find(&seen, PL_SUBJECT_PROCESS, "m", STEADY);
+	ok(reading && reading->cost.read_count > 3, "a steady process is read again and again");
+	ok(oldest_s < 30 * STEP_S, "so that what is known of it is never old");
+	ok(reading && reads_of_movers > 3 * reading->cost.read_count,
+	   "but most is for those that move");
+	ok(seen.self.deferred_total > 0, "of which many had to wait");
+	pl_engine_free(engine);
+	for (int i = 0; i < COUNT; i++)
+		remove_process(FIRST + i);
+	remove_process(STEADY);
+}
+
 /* 4096 groups push the memory past what is read of status at first. */
 static void test_many_groups(void)
 {
@@ -535,6 +580,7 @@ int main(void)
 	test_pid_file();
 	test_many_groups();
 	test_turns();
+	test_routine_share();
 	test_stuck();
 	test_unreadable();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);

@@ -80,6 +80,19 @@ struct pl_region_bytes {
 };
 _Static_assert(PL_REGION_COUNT <= 32, "struct pl_region_bytes keeps a bit per region");
 
+/* How the memory of a process was read last, beyond its pulse. */
+enum pl_method { PL_METHOD_PULSE, PL_METHOD_SAMPLED, PL_METHOD_ROLLUP };
+
+/* What dear reads of a subject have cost, since the plugin began to follow it. */
+struct pl_read_cost {
+	uint64_t cpu_us_total;
+	uint64_t lock_us_total; /* for so long its mmap lock may have been held */
+	uint32_t longest_us;    /* of these, the longest */
+	uint32_t read_count;
+	uint32_t deferred_count; /* reads put off by the budget */
+	uint32_t degraded_count; /* reads made smaller, or not at all, for the sake of its lock */
+};
+
 /* A subject at one tick. Counters of a match only rise, whatever its processes come and go. */
 struct pl_reading {
 	struct pl_subject subject;
@@ -87,6 +100,7 @@ struct pl_reading {
 	const struct pl_collect *collect; /* which groups to publish */
 	uint32_t process_count;           /* 0: nothing runs, and values and findings are empty */
 	double deep_age_s;                /* since the values of tier 1 were read; below 0: never */
+	struct pl_read_cost cost;
 	struct pl_values values;
 	struct pl_findings findings;
 	const struct pl_region_bytes *regions; /* NULL: not read, or too long ago */
@@ -129,11 +143,14 @@ struct pl_self {
 	uint64_t tick_cpu_us_total; /* CPU spent in ticks on the host's thread */
 	uint64_t deep_cpu_us_total; /* CPU spent by the worker */
 	uint64_t deep_reads_total;  /* dear reads done */
+	uint64_t lock_us_total;     /* for so long dear reads may have held a process' mmap lock */
 	uint64_t deferred_total;    /* dear reads put off by the budget */
+	uint64_t degraded_total;    /* made smaller, or not at all, for the sake of a process' lock */
 	uint64_t gone_total;        /* processes that ended while being read */
 	uint64_t denied_total;      /* reads refused for want of a capability */
 	uint64_t failed_total;      /* other failed reads */
 	double longest_hold_ms;     /* longest dear read since the start */
+	uint32_t degraded_count;    /* processes of which it is so at present */
 	uint32_t stuck_count;       /* dear reads that hang right now */
 	uint32_t seen_count;        /* processes in the table */
 	uint32_t matched_count;     /* of them matched */

@@ -5,15 +5,15 @@
 
 #define MOST_PENDING 8 /* each holds some 30 KiB until it is written */
 
-static const struct pl_process *blamed(const struct pl_engine *engine,
-                                       const struct pl_report *report)
+/* Index of the process that a report blames, or PL_ROSTER_NONE. */
+static uint32_t blamed(const struct pl_engine *engine, const struct pl_report *report)
 {
 	const struct pl_ident ident = { report->subject.pid, report->subject.start_ticks };
 
-	for (size_t i = 0; i < engine->process_count; i++)
+	for (size_t i = 0; ident.pid > 0 && i < engine->process_count; i++)
 		if (engine->processes[i]->used && pl_ident_equal(engine->processes[i]->ident, ident))
-			return engine->processes[i];
-	return NULL;
+			return (uint32_t)i;
+	return PL_ROSTER_NONE;
 }
 
 static void add_siblings(const struct pl_engine *engine, const struct pl_group *group,
@@ -59,32 +59,50 @@ static struct pl_evidence_case *make_case(const struct pl_engine *engine,
 	return about;
 }
 
+/* Without the means for it, the last reading of the regions will have to do. */
+static bool pay_for_regions(struct pl_engine *engine, const struct pl_process *process,
+                            struct pl_grant *grant)
+{
+	const double cost_us = pl_engine_regions_us(engine, process);
+
+	return pl_engine_lock_spacing_s(engine, cost_us) >= 0 &&
+	       pl_engine_lock_is_free(engine, process) &&
+	       pl_budget_take(&engine->budget, cost_us, false, grant);
+}
+
 void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *group,
                              const struct pl_report *report)
 {
 	const char *directory = engine->config->evidence_dir;
-	const struct pl_process *process = report->subject.pid > 0 ? blamed(engine, report) : NULL;
-	struct pl_job job = { .kind = PL_JOB_EVIDENCE };
+	struct pl_job job = { .kind = PL_JOB_EVIDENCE, .process = blamed(engine, report) };
+	struct pl_process *process;
 
-	if (!directory || !*directory || !process || engine->evidence_pending >= MOST_PENDING)
+	if (!directory || !*directory || job.process == PL_ROSTER_NONE ||
+	    engine->evidence_pending >= MOST_PENDING)
 		return;
+	process = engine->processes[job.process];
 	job.ident = process->ident;
-	job.with_regions =
-		pl_budget_spacing_s(&engine->budget, pl_engine_regions_us(engine, process)) >= 0;
 	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &job.thread_count);
 	job.evidence = make_case(engine, group, process, report);
 	if (!job.evidence)
 		return;
+	job.with_regions = pay_for_regions(engine, process, &job.grant);
+	job.holds = job.with_regions;
 	if (!pl_worker_post(engine->worker, &job)) {
+		if (job.with_regions)
+			pl_budget_settle(&engine->budget, &job.grant, 0);
 		free(job.evidence);
 		return;
 	}
+	process->lock_pending |= job.holds;
 	engine->evidence_pending++;
 }
 
 void pl_engine_evidence_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	engine->evidence_pending--;
+	if (job->holds)
+		(void)pl_engine_account(engine, pl_engine_process_of(engine, job), job);
 	if (job->error < 0)
 		pl_log_complain(&engine->log, &engine->evidence_complaint, engine->now.mono_s,
 		                PL_LOG_WARNING, "%s: cannot keep evidence: %s",

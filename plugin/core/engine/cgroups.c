@@ -101,13 +101,13 @@ void pl_engine_post_cgroups(struct pl_engine *engine)
 		if (!cgroup->used || cgroup->pending || engine->now.mono_s < cgroup->due_s ||
 		    !is_wanted(engine, cgroup))
 			continue;
-		if (!pl_engine_afford(engine, cost_us, false)) {
+		if (!pl_budget_take(&engine->budget, cost_us, false, &job.grant)) {
 			engine->self.deferred_total++;
 			return;
 		}
 		job.deep.cgroup = cgroup->key;
 		if (!pl_worker_post(engine->worker, &job)) {
-			pl_engine_settle(engine, cost_us, 0, false);
+			pl_budget_settle(&engine->budget, &job.grant, 0);
 			return;
 		}
 		cgroup->pending = true;
@@ -119,11 +119,15 @@ void pl_engine_cgroup_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_cgroup *cgroup = cgroup_at(engine, (uint16_t)(job->process + 1));
 
+	pl_budget_settle(&engine->budget, &job->grant, (double)job->deep.cpu_us);
 	if (!cgroup || !cgroup->pending || !pl_cgroup_key_equal(&cgroup->key, &job->deep.cgroup))
 		return;
-	pl_engine_settle(engine, cgroup->cost_us > 0 ? cgroup->cost_us : FIRST_US,
-	                 (double)job->deep.cpu_us, false);
 	cgroup->pending = false;
+	if (job->error == -EAGAIN) {
+		engine->self.deferred_total++;
+		cgroup->due_s = engine->now.mono_s;
+		return;
+	}
 	cgroup->cost_us = (double)job->deep.cpu_us + 1;
 	/* gone, or of a kernel or mount without this account: nothing to say */
 	if (job->error < 0)

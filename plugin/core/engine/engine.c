@@ -86,7 +86,6 @@ static int start(struct pl_engine *engine)
 		return err;
 	pl_budget_init(&engine->budget, config->deep_read_budget_percent, config->max_lock_ms_per_min,
 	               now.mono_s);
-	engine->routine = engine->budget;
 	engine->walk_us_per_mib = WALK_US_PER_MIB;
 	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
 	if (!engine->worker)

@@ -46,17 +46,18 @@ struct pl_process {
 
 	/* dear reads */
 	bool deep_pending;
-	bool deep_routine; /* the one that is pending was paid by the routine part of the budget */
 	bool deep_known;
-	bool too_dear;   /* a single rollup would hold its lock for longer than a minute allows */
-	bool fds_left;   /* it has too many descriptors to look at each */
-	double deep_s;   /* when the last one came in */
-	double limits_s; /* when the limits were last read; below 0: never */
-	double next_rollup_s;
-	double predicted_us;
+	bool too_dear;       /* a single rollup would hold its lock for longer than a minute allows */
+	bool fds_left;       /* it has too many descriptors to look at each */
+	double deep_s;       /* when the last one came in */
+	double limits_s;     /* when the limits were last read; below 0: never */
 	double cost_us;      /* of the last one, but for its descriptors; 0: none yet */
 	double rollup_bytes; /* resident size at the last one */
-	double lock_us;
+	double walk_us;      /* what the last rollup took; 0: none yet */
+	double lock_free_s;  /* its mmap lock may be held again from then on */
+	bool lock_pending;   /* a read that holds it is under way */
+	bool lock_awaited;   /* by a reading of the regions, which is due */
+	struct pl_read_cost cost;
 	double quarantine_until_s;
 	uint32_t stuck_count;
 	double hanging_s; /* a read of it has hung for so long; 0: none does */
@@ -66,7 +67,7 @@ struct pl_process {
 	bool regions_pending;
 	double regions_s;     /* when they were last read */
 	double regions_due_s; /* not before */
-	double regions_us;    /* wall time of the last reading; 0: none yet */
+	double regions_us;    /* what the last reading took; 0: none yet */
 	uint32_t regions_tick;
 	enum pl_verdict regions_verdict; /* when they were last asked for */
 
@@ -119,6 +120,7 @@ struct pl_group {
 	const struct pl_cgroup *worst_cgroup; /* of them; NULL: none was read */
 	uint8_t cgroup_alarm;                 /* rung of the last alarm about one; LEARNING: none */
 	double cgroup_alarm_wall_s;
+	struct pl_read_cost cost;
 	uint32_t published_count;
 	struct pl_values counters;
 	bool auto_published; /* Auto: among the largest, or growing */
@@ -147,7 +149,6 @@ struct pl_engine {
 	struct pl_roster roster;
 	struct pl_worker *worker;
 	struct pl_budget budget;
-	struct pl_budget routine;      /* the part of it for processes that nothing speaks against */
 	struct pl_process **processes; /* grown as needed, entries reused */
 	size_t process_count;          /* entries, used or not */
 	size_t process_capacity;
@@ -160,10 +161,8 @@ struct pl_engine {
 	double uptime_s;   /* below 0: not yet asked for in this tick */
 	size_t deep_cursor;
 	size_t urgent_cursor;
-	bool regions_busy; /* one reading at a time is under way */
-	double regions_predicted_us;
+	bool regions_busy;      /* one reading at a time is under way */
 	double walk_us_per_mib; /* what a walk through resident pages takes here, rather too much */
-	bool regions_routine;
 	size_t regions_cursor;
 	struct pl_cgroup **cgroups; /* entries reused */
 	size_t cgroup_count;
@@ -217,11 +216,23 @@ struct pl_process *pl_engine_process_of(struct pl_engine *engine, const struct p
 void pl_engine_complain_of_denied(struct pl_engine *engine, const struct pl_process *process);
 void pl_engine_count_error(struct pl_engine *engine, int err);
 double pl_engine_rollup_us(const struct pl_engine *engine, const struct pl_process *process);
-/* Takes what a read will cost from the budget; of its routine part too for a `routine` one. */
-bool pl_engine_afford(struct pl_engine *engine, double cost_us, bool routine);
-/* Corrects that by what it did cost: 0 when it was not made. */
-void pl_engine_settle(struct pl_engine *engine, double predicted_us, double actual_us,
-                      bool routine);
+
+/* cost.c: what dear reads cost, and whom. */
+/* Whether MaxLockTime lets the mmap lock of a process be held now. */
+bool pl_engine_lock_is_free(const struct pl_engine *engine, const struct pl_process *process);
+/* Seconds after a read that holds it for so long until it may be held again; below 0: it must not
+ * be made. */
+double pl_engine_lock_spacing_s(const struct pl_engine *engine, double lock_us);
+/* A read has come back: `process` is NULL when it is no more. Returns false when it was not made,
+ * for the budget ran out before its turn came. */
+bool pl_engine_account(struct pl_engine *engine, struct pl_process *process,
+                       const struct pl_job *job);
+/* A read hangs: it is paid for, and what it held is not ours to wait for. */
+void pl_engine_account_stuck(struct pl_engine *engine, struct pl_process *process,
+                             const struct pl_job *job);
+void pl_engine_defer(struct pl_engine *engine, struct pl_process *process);
+/* What a walk through its pages took, without what we were kept waiting meanwhile. */
+double pl_engine_walk_us(const struct pl_deep_result *deep);
 
 /* places.c: regions. */
 /* Forgets what was read: another process, or another program in it. */

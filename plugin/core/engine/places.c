@@ -44,9 +44,11 @@ void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *proc
 
 double pl_engine_regions_us(const struct pl_engine *engine, const struct pl_process *process)
 {
+	const double rollup_us = pl_engine_rollup_us(engine, process);
+
 	if (process->regions_us > 0)
-		return process->regions_us;
-	return FIRST_US + OVER_ROLLUP * pl_engine_rollup_us(engine, process);
+		return process->regions_us > rollup_us ? process->regions_us : rollup_us;
+	return FIRST_US + OVER_ROLLUP * rollup_us;
 }
 
 /* What Auto found costs a pulse until it grows. */
@@ -78,35 +80,36 @@ static bool post(struct pl_engine *engine, size_t index)
 {
 	struct pl_process *process = engine->processes[index];
 	const double cost_us = pl_engine_regions_us(engine, process);
-	const double spacing_s = pl_budget_spacing_s(&engine->budget, cost_us);
+	const double spacing_s = pl_engine_lock_spacing_s(engine, cost_us);
 	const bool grows = process->verdict >= PL_VERDICT_GROWING;
 	/* the first reading is what all later ones are compared with */
 	const bool routine = !grows && process->ledger && process->ledger->reading_count > 0;
 	double every_s = (grows ? GROWING_EVERY_S : STEADY_EVERY_S) / engine->config->time_scale;
-	struct pl_job job = { .kind = PL_JOB_REGIONS,
-		                  .ident = process->ident,
-		                  .process = (uint32_t)index };
+	struct pl_job job = {
+		.kind = PL_JOB_REGIONS, .ident = process->ident, .process = (uint32_t)index, .holds = true
+	};
 
-	if (spacing_s > every_s)
-		every_s = spacing_s;
+	/* rollups, which come more often, must not keep it from its turn */
+	process->lock_awaited = spacing_s >= 0 && !pl_engine_lock_is_free(engine, process);
+	if (process->lock_awaited)
+		return true;
 	process->regions_due_s = engine->now.mono_s + every_s;
 	process->regions_verdict = process->verdict;
 	if (spacing_s < 0)
 		return true; /* too dear for MaxLockTime */
-	if (!pl_engine_afford(engine, cost_us, routine)) {
+	if (!pl_budget_take(&engine->budget, cost_us, routine, &job.grant)) {
 		process->regions_due_s = engine->now.mono_s;
 		return false;
 	}
 	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &job.thread_count);
 	if (!pl_worker_post(engine->worker, &job)) {
-		pl_engine_settle(engine, cost_us, 0, routine);
+		pl_budget_settle(&engine->budget, &job.grant, 0);
 		process->regions_due_s = engine->now.mono_s;
 		return false;
 	}
-	engine->regions_predicted_us = cost_us;
-	engine->regions_routine = routine;
 	engine->regions_busy = true;
 	process->regions_pending = true;
+	process->lock_pending = true;
 	return true;
 }
 
@@ -120,7 +123,7 @@ void pl_engine_post_regions(struct pl_engine *engine)
 		if (!is_due(engine, engine->processes[at]) || !is_wanted(engine, engine->processes[at]))
 			continue;
 		if (!post(engine, at)) {
-			engine->self.deferred_total++;
+			pl_engine_defer(engine, engine->processes[at]);
 			return;
 		}
 		engine->regions_cursor = at + 1;
@@ -149,18 +152,17 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_process *process = pl_engine_process_of(engine, job);
-	const double hold_ms = (double)job->deep.lock_us / 1000;
+	const bool was_made = pl_engine_account(engine, process, job);
 
 	engine->regions_busy = false;
-	engine->self.deep_reads_total++;
-	if (hold_ms > engine->self.longest_hold_ms)
-		engine->self.longest_hold_ms = hold_ms;
-	pl_engine_settle(engine, engine->regions_predicted_us, (double)job->deep.cpu_us,
-	                 engine->regions_routine);
 	if (!process)
 		return;
 	process->regions_pending = false;
-	process->regions_us = (double)job->deep.lock_us;
+	if (!was_made) {
+		process->regions_due_s = engine->now.mono_s;
+		return;
+	}
+	process->regions_us = pl_engine_walk_us(&job->deep);
 	if (job->error == 0) {
 		take_over(engine, process, job->regions);
 		return;

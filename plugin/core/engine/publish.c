@@ -49,9 +49,9 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 		.collect = group->collect,
 		.process_count = 1,
 		.deep_age_s = process->deep_known ? engine->now.mono_s - process->deep_s : -1,
+		.cost = process->cost,
 		.values = process->sample.values,
 	};
-
 	struct pl_region_bytes regions;
 
 	if (pl_engine_region_bytes(engine, process, &regions))
@@ -89,6 +89,8 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 
 	pl_group_sum_end(sum, kind == PL_SUBJECT_MATCH ? &group->counters : &no_counters,
 	                 &reading.values);
+	if (kind == PL_SUBJECT_MATCH)
+		reading.cost = group->cost;
 	if (kind == PL_SUBJECT_MATCH && sum->member_count > 0)
 		reading.findings = group->family.findings;
 	/* a few that have not been read yet are no reason to say nothing of the others */
@@ -145,6 +147,7 @@ static void emit_self(struct pl_engine *engine)
 void pl_engine_publish(struct pl_engine *engine)
 {
 	uint32_t matched_count = 0;
+	uint32_t degraded_count = 0;
 
 	begin_sums(engine);
 	for (size_t i = 0; i < engine->process_count; i++) {
@@ -153,10 +156,12 @@ void pl_engine_publish(struct pl_engine *engine)
 		if (!process->used || !process->alive)
 			continue;
 		matched_count++;
+		degraded_count += process->too_dear;
 		for (uint16_t g = 0; g < process->group_count; g++)
 			add_to_group(engine, process, g);
 	}
 	engine->self.matched_count = matched_count;
+	engine->self.degraded_count = degraded_count;
 	pl_engine_auto_choose(engine);
 	if (engine->emit.reading)
 		emit_groups(engine);

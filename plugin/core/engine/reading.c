@@ -250,9 +250,11 @@ double pl_engine_rollup_us(const struct pl_engine *engine, const struct pl_proce
 {
 	uint64_t rss_bytes = 0;
 
-	if (process->lock_us > 0)
-		return process->lock_us;
 	(void)pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes);
+	if (process->walk_us > 0 && process->rollup_bytes < 1)
+		return process->walk_us;
+	if (process->walk_us > 0)
+		return ROLLUP_US + process->walk_us * (double)rss_bytes / process->rollup_bytes;
 	return ROLLUP_US + engine->walk_us_per_mib * (double)rss_bytes / MIB;
 }
 
@@ -271,24 +273,6 @@ static double predict_us(const struct pl_engine *engine, const struct pl_process
 	if (process->cost_us > 0)
 		return process->cost_us + listing_us;
 	return pl_engine_rollup_us(engine, process) + listing_us + REST_US;
-}
-
-bool pl_engine_afford(struct pl_engine *engine, double cost_us, bool routine)
-{
-	if (routine && !pl_budget_take(&engine->routine, cost_us))
-		return false;
-	if (pl_budget_take(&engine->budget, cost_us))
-		return true;
-	if (routine)
-		pl_budget_settle(&engine->routine, cost_us, 0);
-	return false;
-}
-
-void pl_engine_settle(struct pl_engine *engine, double predicted_us, double actual_us, bool routine)
-{
-	pl_budget_settle(&engine->budget, predicted_us, actual_us);
-	if (routine)
-		pl_budget_settle(&engine->routine, predicted_us, actual_us);
 }
 
 /* Nothing happened since the last dear read. */
@@ -353,7 +337,7 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 		want &= ~PL_DEEP_LIMITS;
 	if (is_idle(engine, process))
 		return 0;
-	if (process->too_dear || engine->now.mono_s < process->next_rollup_s)
+	if (process->too_dear || process->lock_awaited || !pl_engine_lock_is_free(engine, process))
 		want &= ~PL_DEEP_ROLLUP;
 	return want;
 }
@@ -366,26 +350,22 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 		.kind = PL_JOB_DEEP, .ident = process->ident, .process = index, .tick_s = tick_s
 	};
 
-	process->too_dear =
-		pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(engine, process)) < 0;
+	process->too_dear = pl_engine_lock_spacing_s(engine, pl_engine_rollup_us(engine, process)) < 0;
 	job.want = without_many_fds(engine, process, wanted_of(engine, process));
 	if (job.want == 0)
 		return true;
-	process->deep_routine = is_routine(engine, process);
-	process->predicted_us = predict_us(engine, process);
-	if (!pl_engine_afford(engine, process->predicted_us, process->deep_routine))
+	if (!pl_budget_take(&engine->budget, predict_us(engine, process), is_routine(engine, process),
+	                    &job.grant))
 		return false;
+	job.holds = (job.want & PL_DEEP_ROLLUP) != 0;
 	if (!pl_worker_post(engine->worker, &job)) {
-		pl_engine_settle(engine, process->predicted_us, 0, process->deep_routine);
+		pl_budget_settle(&engine->budget, &job.grant, 0);
 		return false;
 	}
 	process->deep_pending = true;
+	process->lock_pending |= job.holds;
 	if (job.want & PL_DEEP_LIMITS)
 		process->limits_s = engine->now.mono_s;
-	if (job.want & PL_DEEP_ROLLUP)
-		process->next_rollup_s =
-			engine->now.mono_s +
-			pl_budget_spacing_s(&engine->budget, pl_engine_rollup_us(engine, process));
 	return true;
 }
 
@@ -396,62 +376,61 @@ static bool may_read_deep(const struct pl_engine *engine, const struct pl_proces
 }
 
 /* What one round over all that are routine costs, spread over its time, is what they may cost. */
-static void fill_routine(struct pl_engine *engine, double round_us)
+static void set_routine(struct pl_engine *engine, double round_us)
 {
-	const double most = engine->budget.percent;
 	const double scale = engine->config->time_scale;
 	double percent = ROUTINE_PERCENT * scale;
 
 	if (percent < round_us / ROUTINE_ROUND_S * 1e-4 * scale)
 		percent = round_us / ROUTINE_ROUND_S * 1e-4 * scale;
-	engine->routine.percent = percent < most ? percent : most;
-	pl_budget_fill(&engine->routine, engine->now.mono_s);
+	pl_budget_set_routine(&engine->budget, percent);
 }
 
-/* Reads what cannot wait, in turn. Returns false when the budget is spent. */
-static bool post_urgent(struct pl_engine *engine, double tick_s, double *round_us)
+/* Reads what cannot wait, in turn, until the budget is spent. */
+static void post_urgent(struct pl_engine *engine, double tick_s)
 {
 	const size_t count = engine->process_count;
+	double round_us = 0;
+	bool spent = false;
 
-	*round_us = 0;
 	for (size_t i = 0; i < count; i++) {
 		const size_t at = (engine->urgent_cursor + i) % count;
-		const struct pl_process *process = engine->processes[at];
+		struct pl_process *process = engine->processes[at];
 
 		if (!may_read_deep(engine, process) || is_idle(engine, process))
 			continue;
 		if (is_routine(engine, process)) {
-			*round_us += predict_us(engine, process);
-		} else if (!post_one(engine, (uint32_t)at, tick_s)) {
+			round_us += predict_us(engine, process);
+		} else if (!spent && !post_one(engine, (uint32_t)at, tick_s)) {
 			engine->urgent_cursor = at;
-			return false;
+			pl_engine_defer(engine, process);
+			spent = true;
 		}
 	}
-	return true;
+	set_routine(engine, round_us);
 }
 
-/* Newcomers and suspects first, then everyone in turn from where the budget ended last time. */
+/*
+ * Newcomers and suspects first, then everyone in turn from where the budget ended last time: a part
+ * of it is theirs alone.
+ */
 void pl_engine_post_deep(struct pl_engine *engine)
 {
 	const size_t count = engine->process_count;
 	/* not engine->now, which may be a clock of its own */
 	const double tick_s = pl_engine_now().mono_s;
-	double round_us;
 
 	pl_budget_fill(&engine->budget, engine->now.mono_s);
-	if (!post_urgent(engine, tick_s, &round_us)) {
-		engine->self.deferred_total++;
-		return;
-	}
-	fill_routine(engine, round_us);
+	post_urgent(engine, tick_s);
 	for (size_t i = 0; i < count; i++) {
 		const size_t at = (engine->deep_cursor + i) % count;
+		struct pl_process *process = engine->processes[at];
 
-		if (!may_read_deep(engine, engine->processes[at]))
+		if (!may_read_deep(engine, process) || !is_routine(engine, process))
 			continue;
 		if (!post_one(engine, (uint32_t)at, tick_s)) {
 			engine->deep_cursor = at;
-			engine->self.deferred_total++;
+			pl_engine_defer(engine, process);
 			return;
 		}
 	}
@@ -493,9 +472,9 @@ static void merge_deep(struct pl_engine *engine, struct pl_process *process,
  * Pages cost 2 to 100 us a MiB, by machine and by how many processes map them: a size is no
  * prediction before something was measured here. What was dearer than thought is believed at once.
  */
-static void learn_walk(struct pl_engine *engine, double rss_bytes, double lock_us)
+static void learn_walk(struct pl_engine *engine, double rss_bytes, double walk_us)
 {
-	const double us_per_mib = lock_us / (rss_bytes / MIB);
+	const double us_per_mib = walk_us / (rss_bytes / MIB);
 
 	if (rss_bytes < WALK_BYTES_MIN)
 		return;
@@ -508,22 +487,17 @@ static void learn_walk(struct pl_engine *engine, double rss_bytes, double lock_u
 void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 {
 	struct pl_process *process = pl_engine_process_of(engine, job);
-	const double hold_ms = (double)job->deep.lock_us / 1000;
+	const bool was_made = pl_engine_account(engine, process, job);
 	uint64_t rss_bytes;
 
-	engine->self.deep_reads_total++;
 	engine->self.failed_total += job->deep.failed_count;
-	if (hold_ms > engine->self.longest_hold_ms)
-		engine->self.longest_hold_ms = hold_ms;
 	if (!process)
 		return;
-	pl_engine_settle(engine, process->predicted_us, (double)job->deep.cpu_us,
-	                 process->deep_routine);
 	process->deep_pending = false;
+	if (!was_made)
+		return;
 	process->stuck_count = 0;
 	process->cost_us = (double)(job->deep.cpu_us - job->deep.fds_us) + 1;
-	if (job->want & PL_DEEP_ROLLUP)
-		process->lock_us = (double)job->deep.lock_us;
 	if (job->error < 0) {
 		pl_engine_count_error(engine, job->error);
 		return;
@@ -539,8 +513,10 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 	process->rollup_bytes = 0;
 	if (pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes))
 		process->rollup_bytes = (double)rss_bytes;
-	if (job->want & PL_DEEP_ROLLUP)
-		learn_walk(engine, process->rollup_bytes, process->lock_us);
+	if (!(job->want & PL_DEEP_ROLLUP))
+		return;
+	process->walk_us = pl_engine_walk_us(&job->deep);
+	learn_walk(engine, process->rollup_bytes, process->walk_us);
 }
 
 void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
@@ -550,6 +526,7 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 
 	if (job->kind == PL_JOB_EVIDENCE)
 		engine->evidence_pending--;
+	pl_engine_account_stuck(engine, process, job);
 	if (job->kind == PL_JOB_SAVE || job->kind == PL_JOB_CGROUP)
 		return; /* the disk hangs, not a process; a cgroup that hangs is not asked again */
 	pl_log_complain(&engine->log, &engine->stuck_complaint, engine->now.mono_s, PL_LOG_WARNING,

@@ -55,6 +55,7 @@ struct pl_worker {
 	size_t queue_count;
 	size_t free_hint;
 	uint64_t cpu_us_total;
+	double dear_us_total; /* what was paid for by grants */
 };
 
 static double now_s(void)
@@ -249,10 +250,21 @@ static void read_cgroup(const struct pl_worker *worker, struct pl_job *job)
 	job->deep.cpu_us = thread_cpu_us() - begin_us;
 }
 
+/* The reads before it were dearer than was predicted. */
+static void do_without(struct pl_job *job)
+{
+	if (job->kind == PL_JOB_EVIDENCE)
+		job->with_regions = false;
+	else
+		job->error = -EAGAIN;
+}
+
 static void run_job(struct thread *thread, struct pl_job *job)
 {
 	const double at_s = now_s();
 
+	if (job->error == -EAGAIN)
+		return;
 	if (job->kind == PL_JOB_IDENTIFY)
 		identify(thread, job);
 	else if (job->kind == PL_JOB_SAVE)
@@ -284,6 +296,8 @@ static bool run_next(struct thread *thread)
 	worker->queue_count--;
 	slot->state = SLOT_RUNNING;
 	slot->started_s = now_s();
+	if (slot->job.grant.predicted_us > 0 && worker->dear_us_total >= slot->job.grant.stop_us)
+		do_without(&slot->job);
 	pthread_mutex_unlock(&worker->lock);
 
 	begin_us = thread_cpu_us();
@@ -291,6 +305,8 @@ static bool run_next(struct thread *thread)
 
 	pthread_mutex_lock(&worker->lock);
 	worker->cpu_us_total += thread_cpu_us() - begin_us;
+	if (slot->job.grant.predicted_us > 0)
+		worker->dear_us_total += (double)slot->job.deep.cpu_us;
 	if (slot->state == SLOT_RUNNING || slot->state == SLOT_STUCK) {
 		slot->state = SLOT_DONE;
 		pthread_cond_broadcast(&worker->changed);

@@ -10,6 +10,7 @@
 
 #include "config/settings.h"
 #include "discover/match.h"
+#include "engine/budget.h"
 #include "evidence/evidence.h"
 #include "regions/regions.h"
 #include "sample/sample.h"
@@ -32,10 +33,12 @@ enum pl_job_kind {
 struct pl_job {
 	enum pl_job_kind kind;
 	struct pl_ident ident;
-	uint32_t process; /* the engine's index; DEEP and REGIONS; of the cgroup: CGROUP */
-	unsigned want;    /* PL_DEEP_...; DEEP only */
-	bool want_unit;   /* IDENTIFY: for Auto, which unit it belongs to */
-	int32_t ppid;     /* IDENTIFY: handed back, for Children */
+	uint32_t process;      /* the engine's index; DEEP and REGIONS; of the cgroup: CGROUP */
+	struct pl_grant grant; /* what pays for it; when that is used up it comes back with -EAGAIN */
+	bool holds;            /* it needs the target's mmap lock */
+	unsigned want;         /* PL_DEEP_...; DEEP only */
+	bool want_unit;        /* IDENTIFY: for Auto, which unit it belongs to */
+	int32_t ppid;          /* IDENTIFY: handed back, for Children */
 	char comm[PL_COMM_SIZE];
 	double tick_s;         /* CLOCK_MONOTONIC: when the tick that asks for it began; DEEP only */
 	uint64_t thread_count; /* REGIONS only */
