@@ -119,6 +119,10 @@ int pl_lines_report(FILE *out, const struct pl_report *r)
 		add_number(gen, "seconds_to_limit_high",
 		           r->seconds_to_limit_high >= 0 ? r->seconds_to_limit_high : NAN);
 	}
+	if (r->idle_known)
+		add_number(gen, "idle_percent", r->idle_percent);
+	if (r->idle_window_s > 0)
+		add_number(gen, "idle_window_seconds", r->idle_window_s);
 	add_text(gen, "message", r->message);
 	return finish(out, gen);
 }
@@ -143,6 +147,7 @@ int pl_lines_reading(FILE *out, const struct pl_reading *r)
 		[PL_FINDING_PER_FD] = "bytes_per_fd",
 		[PL_FINDING_PER_CPU_SECOND] = "bytes_per_cpu_second",
 		[PL_FINDING_PER_MIB] = "bytes_per_mib",
+		[PL_FINDING_IDLE] = "idle_percent",
 	};
 	yajl_gen gen = yajl_gen_alloc(NULL);
 	double finding;

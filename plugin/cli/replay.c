@@ -80,6 +80,8 @@ static bool load_config(const struct arguments *args, struct pl_config *config)
 {
 	struct pl_config_faults faults = { .report = print_fault };
 
+	/* what a trace has was read already; it may be left out of account by --set all the same */
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "IdleMemory", "true", NULL, &faults);
 	if (args->config_path) {
 		const int err = pl_config_read_ini(config, args->config_path, &faults);
 		if (err) {

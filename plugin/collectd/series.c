@@ -116,6 +116,7 @@ static const struct {
 	[PL_FINDING_PER_FD] = { "gauge", "bytes_per_fd", false },
 	[PL_FINDING_PER_CPU_SECOND] = { "gauge", "bytes_per_cpu_second", false },
 	[PL_FINDING_PER_MIB] = { "gauge", "bytes_per_mib", false },
+	[PL_FINDING_IDLE] = { "percent", "idle", false },
 };
 
 void pl_series_instance(const struct pl_subject *subject, char *out, size_t size)

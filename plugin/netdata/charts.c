@@ -56,6 +56,8 @@ const struct pl_chart pl_charts[] = {
 	CHART("share", "growth_share", "Share of the growth, by what it comes with", "percentage", LINE,
 	      IN(verdict), OF_VERDICT, 1, FINDING("connections", WITH_CONNECTIONS),
 	      FINDING("threads", WITH_THREADS), FINDING("fds", WITH_FDS), FINDING("work", WITH_WORK)),
+	CHART("unused", "growth_idle", "Share of the growth that is not touched any more", "percentage",
+	      LINE, IN(verdict), OF_VERDICT, 1, FINDING("idle", IDLE)),
 	CHART("each", "growth_each", "Growth for each connection, thread, descriptor and the like",
 	      "KiB", LINE, IN(verdict), OF_VERDICT, KIB, FINDING("connection", PER_CONNECTION),
 	      FINDING("thread", PER_THREAD), FINDING("fd", PER_FD),

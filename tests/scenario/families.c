@@ -43,6 +43,8 @@ static void draw_memory(struct program *p, struct rng *r, double level_bytes)
 	p->file_bytes = rng_log_range(r, 2 * MIB, 80 * MIB);
 	p->shmem_bytes = rng_chance(r, 0.3) ? rng_log_range(r, MIB, 64 * MIB) : 0;
 	p->brk_heap = rng_chance(r, 0.5);
+	p->cold_share = 0.1;
+	p->leaked_share = 0.85;
 }
 
 /* Most servers lie between 30 MiB and 8 GiB; some are far outside. */
@@ -623,6 +625,17 @@ static void leak_idle(struct scene *s, struct rng *r)
 	s->causes = ANY_CAUSE;
 }
 
+/* Nobody touches what was leaked, and somebody looks. */
+static void leak_untouched(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 3, 20);
+	s->columns = COLUMNS_ALL;
+	s->show_idle = true;
+	p->leaked_share = rng_range(r, 0.7, 0.98);
+	add_leak(s, r, draw_driver(r), 12, 60);
+}
+
 /* Traffic grows and memory with it, and it leaks on top of that. */
 static void leak_load_ramp(struct scene *s, struct rng *r)
 {
@@ -777,6 +790,51 @@ static void fine_cache_days(struct scene *s, struct rng *r)
 	p->warm_bytes = p->base_bytes * rng_range(r, 0.2, 4);
 	p->warm_tau_s = rng_log_range(r, 4, 14) * HOUR;
 	p->warm_linear = false;
+}
+
+/* It is read, too, while somebody looks. */
+static void show_touched(struct scene *s, double cold_share)
+{
+	struct program *p = &s->slots[0].program;
+	s->columns = COLUMNS_ALL;
+	s->show_idle = true;
+	p->cold_share = cold_share;
+	p->resident_cap_bytes = p->swap_out_share = 0;
+}
+
+/* As straight as a leak for days; what was put there is read all the time. */
+static void fine_cache_used(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 3, 10);
+	set_birth(s, r, true);
+	p->warm_bytes = p->base_bytes * rng_range(r, 0.5, 5);
+	p->warm_tau_s = rng_log_range(r, 36, 160) * HOUR;
+	p->warm_linear = true;
+	show_touched(s, rng_range(r, 0.01, 0.25));
+}
+
+/* Loaded once, and kept just in case. */
+static void fine_warm_unused(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 2, 10);
+	set_birth(s, r, true);
+	p->warm_bytes = p->base_bytes * rng_range(r, 0.3, 4);
+	p->warm_tau_s = rng_log_range(r, 2, 8) * HOUR;
+	p->warm_linear = rng_chance(r, 0.5);
+	show_touched(s, rng_range(r, 0.6, 0.95));
+}
+
+/* Sessions that nobody looks at until they expire, under a daily load. */
+static void fine_sessions_unused(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 3, 14);
+	p->load.day_share = rng_range(r, 0.4, 0.9);
+	p->session_s = rng_log_range(r, 2, 16) * HOUR;
+	p->session_bytes = p->base_bytes * rng_range(r, 0.2, 2) / (p->load.mean_per_s * p->session_s);
+	show_touched(s, rng_range(r, 0.6, 0.95));
 }
 
 static void fine_key_cache(struct scene *s, struct rng *r)
@@ -1300,6 +1358,7 @@ const struct family families[] = {
 	{ "leak-urgent-saw", "to the limit under a sawtooth", true, leak_urgent_saw },
 	{ "leak-time-diurnal", "by time under diurnal load", false, leak_time_diurnal },
 	{ "leak-idle", "of an idle program", false, leak_idle },
+	{ "leak-untouched", "what was leaked lies idle", false, leak_untouched },
 	{ "leak-load-ramp", "while the load grows", true, leak_load_ramp },
 	{ "leak-heavy-noise", "under strong AR noise", true, leak_heavy_noise },
 	{ "leak-weekly-load", "per request under weekly load", true, leak_weekly_load },
@@ -1317,6 +1376,9 @@ const struct family families[] = {
 	{ "fine-log-growth", "log growth", false, fine_log_growth },
 	{ "fine-lru", "LRU filling to its cap", false, fine_lru },
 	{ "fine-key-cache", "cache of ever rarer keys", false, fine_key_cache },
+	{ "fine-cache-used", "cache in use, filling straight for days", false, fine_cache_used },
+	{ "fine-warm-unused", "warm-up with what is seldom needed", false, fine_warm_unused },
+	{ "fine-sessions-unused", "sessions that lie idle", false, fine_sessions_unused },
 	{ "fine-gc-minutes", "GC saw of minutes", false, fine_gc_minutes },
 	{ "fine-gc-hours", "GC saw to 13 h", false, fine_gc_hours },
 	{ "fine-gogc", "GOGC doubling", false, fine_gogc },

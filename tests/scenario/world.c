@@ -439,7 +439,8 @@ static void read_memory(struct sim *sim, struct life *life, struct reading *out)
 	const bool forked = p->fork_every_s > 0 && fmod(sim->now_s, p->fork_every_s) < p->fork_length_s;
 	out->private_dirty = out->anon * (forked ? 0.03 : 0.985);
 	out->lazyfree = life->lazy;
-	out->idle = 0.85 * leaked + 0.1 * fmax(0, u - leaked) * (1 + 0.2 * rng_normal(sim->rng));
+	out->idle = p->leaked_share * leaked +
+	            p->cold_share * fmax(0, u - leaked) * (1 + 0.2 * rng_normal(sim->rng));
 	out->heap = p->brk_heap ? 0.85 * u : fmin(264 * KIB, u);
 	const double stacks = out->threads * 8.2 * MIB;
 	/* address space is seldom given back */

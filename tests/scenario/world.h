@@ -137,6 +137,9 @@ struct program {
 	double fds_base;
 	double fds_wave; /* files that come and go */
 
+	double cold_share;   /* of what is not leaked, not touched in an idle window */
+	double leaked_share; /* likewise of what is */
+
 	double file_bytes;
 	double file_growth_bytes_per_h; /* mapped file read in ... */
 	double file_cap_bytes;          /* ... up to here */

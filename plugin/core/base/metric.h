@@ -104,7 +104,8 @@ enum pl_tier { PL_TIER_PULSE, PL_TIER_ROLLUP, PL_TIER_REGIONS, PL_TIER_IDLE };
 	X(MAPS_MAX, "max_map_count", COUNT, GAUGE, ROLLUP, "limit on mappings")                        \
 	X(MAPS, "mappings", COUNT, GAUGE, REGIONS, "mappings")                                         \
 	X(HEAP, "heap_bytes", BYTES, GAUGE, REGIONS, "resident part of the brk heap")                  \
-	X(IDLE, "idle_bytes", BYTES, GAUGE, IDLE, "resident, not touched in the last window")
+	X(IDLE, "idle_bytes", BYTES, GAUGE, IDLE, "resident, not touched in the last window")          \
+	X(IDLE_WINDOW, "idle_window_seconds", MICROSECONDS, GAUGE, IDLE, "length of that window")
 
 enum pl_metric {
 #define PL_METRIC_ENUM(id, column, unit, kind, tier, help) PL_M_##id,

@@ -85,6 +85,10 @@ const struct pl_option pl_options[] = {
 	  100, "1", "percent of one CPU for reads that walk a process' memory" },
 	{ "MaxLockTime", PL_OPTION_MILLISECONDS, PL_STORE_DOUBLE, GLOBAL(max_lock_ms_per_min), 0, 60000,
 	  "20", "ms a minute that such reads may hold one process' memory map" },
+	{ "IdleMemory", PL_OPTION_BOOL, PL_STORE_BOOL, BOTH(settings.idle_memory), 0, 1, "false",
+	  "look which memory of a process that grows is not touched any more (clear_refs)" },
+	{ "IdleMemoryMaxSize", PL_OPTION_SIZE, PL_STORE_DOUBLE, BOTH(settings.idle_max_size_bytes), 0,
+	  PIB, "4G", "but not of a process larger than this" },
 	{ "ReadTimeout", PL_OPTION_DURATION, PL_STORE_DOUBLE, GLOBAL(read_timeout_s), 1, 60, "5s",
 	  "a read that hangs longer is given up, and the process left alone for a while" },
 

@@ -25,6 +25,8 @@ struct pl_settings {
 	bool season;                     /* Season: wait for a day to rule out a daily cycle */
 	double renotify_s;               /* Renotify: least time between two alerts of one match */
 	bool notify;                     /* Notify: the host sends alerts of its own */
+	bool idle_memory;                /* IdleMemory: what of the growth is not touched any more */
+	double idle_max_size_bytes;      /* IdleMemoryMaxSize: not of larger processes */
 };
 
 /* Which groups of series a host publishes, per match. */

@@ -48,6 +48,7 @@ enum pl_finding {
 	PL_FINDING_PER_FD,
 	PL_FINDING_PER_CPU_SECOND,
 	PL_FINDING_PER_MIB, /* read or written */
+	PL_FINDING_IDLE,    /* percent of the growth that is not touched any more */
 	PL_FINDING_COUNT
 };
 
@@ -134,6 +135,9 @@ struct pl_report {
 	double seconds_to_limit_low; /* its interval; below 0: unknown, or never */
 	double seconds_to_limit_high;
 	const char *limit; /* its name; NULL without one */
+	bool idle_known;
+	double idle_percent;  /* of the growth was not touched ... */
+	double idle_window_s; /* ... for so long; 0: for how long is not known */
 	char message[PL_MESSAGE_SIZE];
 };
 

@@ -14,7 +14,7 @@ static enum rule rule_of(enum pl_metric metric)
 		return RULE_LOWEST;
 	if (metric >= PL_M_HOST_USED && metric <= PL_M_MAPS)
 		return RULE_ALONE; /* several processes count against the same limit */
-	return metric == PL_M_RSS_PEAK ? RULE_ALONE : RULE_SUM;
+	return metric == PL_M_RSS_PEAK || metric == PL_M_IDLE_WINDOW ? RULE_ALONE : RULE_SUM;
 }
 
 void pl_group_sum_begin(struct pl_group_sum *sum)

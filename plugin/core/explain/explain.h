@@ -39,6 +39,9 @@ struct pl_explain_subject {
 	const char *nobody;  /* it is a cgroup's, and what grows is this, which no process explains */
 	double nobody_share; /* of the growth, 0..1 */
 	uint32_t runs;       /* with reason RUNS: how many runs of the program grew alike */
+	bool idle_known;
+	double idle_percent;  /* of the growth was not touched ... */
+	double idle_window_s; /* ... for so long; 0: for how long is not known */
 };
 
 /* One sentence of at most `size` - 1 bytes. */

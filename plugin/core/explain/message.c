@@ -149,6 +149,20 @@ static void add_cause(struct text *t, const struct pl_explain_subject *s)
 	add(t, "; with %s", pl_cause_name(s->cause));
 }
 
+/* "; 82 % of the growth idle for 1h" */
+static void add_idle(struct text *t, const struct pl_explain_subject *s)
+{
+	char window[32];
+
+	if (!s->idle_known)
+		return;
+	add(t, "; %.0f %% of the growth idle", s->idle_percent);
+	if (s->idle_window_s <= 0)
+		return;
+	pl_explain_duration(s->idle_window_s, window, sizeof window);
+	add(t, " for %s", window);
+}
+
 static void add_limit(struct text *t, const struct pl_explain_subject *s)
 {
 	char number[32];
@@ -176,6 +190,7 @@ static void add_details(struct text *t, const struct pl_explain_subject *s)
 		add(t, ", though none of its processes does");
 	add_place(t, s);
 	add_cause(t, s);
+	add_idle(t, s);
 	if (s->reason == PL_REASON_RUNS)
 		add(t, "; the same in %u runs", s->runs);
 	add_limit(t, s);
@@ -187,6 +202,11 @@ void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t si
 
 	out[0] = '\0';
 	add_name(&t, s);
+	if (s->recovered && s->reason == PL_REASON_IN_USE) {
+		add(&t, " is no leak: what was added is in use");
+		add_idle(&t, s);
+		return;
+	}
 	if (s->recovered) {
 		add(&t, " no longer leaks %s",
 		    *what_grows(s) ? what_grows(s) : pl_explain_metric(s->series));
@@ -196,6 +216,8 @@ void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t si
 	if (s->verdict <= PL_VERDICT_STEADY) {
 		if (s->verdict == PL_VERDICT_STEADY)
 			add(&t, ": %s", pl_reason_name(s->reason));
+		if (s->reason == PL_REASON_IN_USE)
+			add_idle(&t, s);
 		return;
 	}
 	add(&t, " ");

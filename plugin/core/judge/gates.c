@@ -54,6 +54,13 @@ enum kind { KIND_RAW, KIND_UNLOADED, KIND_DAILY, KIND_COUNT };
 #define LEAST_HISTORY_S (16 * PL_HOUR_S)
 #define LEAST_HISTORY_NO_SEASON_S (6 * PL_HOUR_S)
 
+/*
+ * What lies idle needs only so much of that, if it grows evenly (by the gate on new territory):
+ * sessions that lie idle until they expire come and go with the day all the same.
+ */
+#define IDLE_HISTORY 0.75
+#define IDLE_TERRITORY 0.88
+
 /* The lower end of the rate's interval, as a share of the rate. */
 #define LEAST_CERTAINTY 0.35
 
@@ -367,12 +374,23 @@ static bool open_view(struct view *v, const struct window *w, enum kind kind)
 	return true;
 }
 
+static double wanted_history_s(const struct view *v)
+{
+	const double least_s = least_history_s(v->input->settings);
+	struct pl_idle_share share;
+
+	if ((double)v->e->value[PL_GATE_TERRITORY] < IDLE_TERRITORY ||
+	    !pl_judge_idle(v->input, v->e->begin_s, v->e->growth, &share))
+		return least_s;
+	return share.lies_idle ? IDLE_HISTORY * least_s : least_s;
+}
+
 /* Puts an open view through the gates; *v->e was zeroed before it was opened. */
 static void examine(struct view *v)
 {
 	if (pass_cheap_gates(v) && pass_dear_gates(v, (enum pl_level)v->e->level))
-		v->e->leaking = gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S,
-		                     least_history_s(v->input->settings) / PL_HOUR_S);
+		v->e->leaking =
+			gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S, wanted_history_s(v) / PL_HOUR_S);
 	v->e->reason = (uint8_t)reason_of(v->e, v);
 }
 
@@ -435,6 +453,21 @@ static bool best_of_window(const struct pl_judge_input *input, const struct wind
 	return true;
 }
 
+/* The second witness: a growth that is used is none of a leak's, whatever its shape. */
+static void weigh_idle(const struct pl_judge_input *input, struct pl_evidence *e)
+{
+	struct pl_idle_share share;
+
+	if (!e->growing || !pl_judge_idle(input, fmin(e->begin_s, e->since_s), e->growth, &share))
+		return;
+	e->idle_window_s = share.window_s;
+	e->idle = share.lies_idle;
+	if (gate(e, PL_GATE_IDLE, share.share, share.needed))
+		return;
+	e->leaking = e->growing = false;
+	e->reason = PL_REASON_IN_USE;
+}
+
 void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *out)
 {
 	struct pl_evidence best = { .reason = PL_REASON_LEARNING, .to_limit_s = -1 };
@@ -455,5 +488,6 @@ void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *o
 		pl_judge_rate(input, &best);
 	if (best.leaking && best.rate_low < LEAST_CERTAINTY * best.rate_per_s)
 		best.leaking = false;
+	weigh_idle(input, &best);
 	*out = best;
 }

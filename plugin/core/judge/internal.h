@@ -23,6 +23,21 @@ struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *
  */
 void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *evidence);
 
+/* How much of the growth is not touched any more. */
+struct pl_idle_share {
+	double share;    /* 0..1 */
+	double window_s; /* in which it was not; scaled, 0: not known */
+	double needed;   /* less means that what was added is in use */
+	bool lies_idle;  /* most of it, for long enough to confirm a leak */
+};
+
+/*
+ * Of the growth since `from_s`, which is `grown`. False when it was not read, or not often enough,
+ * or is too uneven to tell.
+ */
+bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double grown,
+                   struct pl_idle_share *out);
+
 /*
  * What the series gained in a day, between equal times of day, over the last hours; HUGE_VAL when
  * history is too short to tell.

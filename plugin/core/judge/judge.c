@@ -21,6 +21,9 @@ static const struct {
 
 #define URGENT_LEAST_POINTS 8
 
+/* A cache in use may stop just below the limit: only what is left beside the growth so far. */
+#define IN_USE_ROOM 0.1
+
 /* Growth over a stretch below this share of what the leak would have added: it has stopped. */
 #define STOPPED_SHARE 0.25
 
@@ -53,6 +56,7 @@ static const char *const reason_names[PL_REASON_COUNT] = {
 	[PL_REASON_URGENT] = "urgent",
 	[PL_REASON_RUNS] = "runs",
 	[PL_REASON_STOPPED] = "stopped",
+	[PL_REASON_IN_USE] = "in-use",
 };
 
 static const char *const gate_names[PL_GATE_COUNT] = {
@@ -60,7 +64,7 @@ static const char *const gate_names[PL_GATE_COUNT] = {
 	[PL_GATE_TERRITORY] = "territory", [PL_GATE_DRIFT] = "drift",
 	[PL_GATE_NOISE] = "noise",         [PL_GATE_RATE] = "rate",
 	[PL_GATE_SATURATION] = "straight", [PL_GATE_STEP] = "stepless",
-	[PL_GATE_LOAD] = "load",
+	[PL_GATE_LOAD] = "load",           [PL_GATE_IDLE] = "idle",
 };
 
 const char *pl_reason_name(enum pl_reason reason)
@@ -113,6 +117,8 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 
 	const double reach = reach_over(span_s);
 	if (rise < need || room > rise * 2 * reach || room < 0)
+		return false;
+	if (input->in_use && room > IN_USE_ROOM * rise)
 		return false;
 	/* How it goes now says more than how it went on the whole: a warm-up slows down. */
 	const size_t late = n - n / 3;
@@ -244,6 +250,17 @@ void pl_judge_state_init(struct pl_judge_state *s)
 	*s = (struct pl_judge_state){ .pass_since_s = -1, .last = { .to_limit_s = -1 } };
 }
 
+/* The alarm is over; `reason` says why. */
+static bool end_alarm(struct pl_judge_state *s, const struct pl_evidence *e, enum pl_reason reason)
+{
+	s->alarmed = s->confirmed = false;
+	s->last = *e;
+	s->last.reason = (uint8_t)reason;
+	s->verdict = PL_VERDICT_STEADY;
+	s->reason = (uint8_t)reason;
+	return true;
+}
+
 bool pl_judge_step(struct pl_judge_state *s, const struct pl_judge_input *input,
                    const struct pl_evidence *e)
 {
@@ -259,17 +276,15 @@ bool pl_judge_step(struct pl_judge_state *s, const struct pl_judge_input *input,
 	double quiet_from_s;
 	if (s->alarmed && !e->urgent && has_stopped(s, input, e->leaking, &quiet_from_s)) {
 		s->quiet_from_s = quiet_from_s;
-		s->alarmed = s->confirmed = false;
-		s->last = *e;
-		s->last.reason = PL_REASON_STOPPED;
-		s->verdict = PL_VERDICT_STEADY;
-		s->reason = PL_REASON_STOPPED;
-		return true;
+		return end_alarm(s, e, PL_REASON_STOPPED);
 	}
+	if (s->alarmed && !s->last.urgent && e->reason == PL_REASON_IN_USE)
+		return end_alarm(s, e, PL_REASON_IN_USE);
 	/* While the alarm stands, a window that does not convince leaves the old evidence. */
 	if (!s->alarmed || e->leaking)
 		s->last = *e;
-	if (s->alarmed && e->leaking && e->leaked > 2 * s->alarm_leaked)
+	/* twice over: by growth that went on, or by another kind of evidence */
+	if (s->alarmed && e->leaking && (e->idle || e->leaked > 2 * s->alarm_leaked))
 		s->confirmed = true;
 	s->verdict = rung_of(s, input, &s->last);
 	s->reason = s->last.reason;

@@ -15,6 +15,7 @@
 #include "base/verdict.h"
 #include "config/settings.h"
 #include "history/history.h"
+#include "history/idle.h"
 
 /* Why a verdict is what it is; each benign explanation has its name. */
 enum pl_reason {
@@ -32,6 +33,7 @@ enum pl_reason {
 	PL_REASON_URGENT,  /* straight towards a limit that is near */
 	PL_REASON_RUNS,    /* every run of the program grew alike */
 	PL_REASON_STOPPED, /* it leaked, and does no more */
+	PL_REASON_IN_USE,  /* grows, and what was added is used: a cache that fills */
 	PL_REASON_COUNT
 };
 
@@ -47,6 +49,7 @@ enum pl_gate {
 	PL_GATE_SATURATION, /* growth of the later half over the earlier half of its life */
 	PL_GATE_STEP,       /* share of the growth that is not in a few steps */
 	PL_GATE_LOAD,       /* share of the growth that the load does not explain */
+	PL_GATE_IDLE,       /* share of the growth that is not touched any more */
 	PL_GATE_COUNT
 };
 
@@ -59,6 +62,7 @@ struct pl_evidence {
 	bool leaking; /* every gate held */
 	bool growing;
 	bool urgent;
+	bool idle;      /* most of the growth lies idle: a second witness */
 	uint8_t reason; /* enum pl_reason */
 	uint8_t level;  /* enum pl_level of the window */
 	float value[PL_GATE_COUNT];
@@ -69,10 +73,11 @@ struct pl_evidence {
 	double rate_per_s; /* robust slope and its interval */
 	double rate_low;
 	double rate_high;
-	double since_s;     /* when the growth began */
-	double leaked;      /* growth since then */
-	double floor_per_s; /* smallest rate that would have been seen by now; 0: none would */
-	double to_limit_s;  /* below 0: no limit in sight */
+	double since_s;       /* when the growth began */
+	double leaked;        /* growth since then */
+	double floor_per_s;   /* smallest rate that would have been seen by now; 0: none would */
+	double to_limit_s;    /* below 0: no limit in sight */
+	double idle_window_s; /* with the gate on idle memory: not touched for so long */
 };
 
 struct pl_judge_input {
@@ -83,6 +88,8 @@ struct pl_judge_input {
 	double used;         /* what counts against it now */
 	double work_us;      /* CPU time of the process since its start; 0: not known */
 	double not_before_s; /* track time: what was before is another story (a leak that stopped) */
+	const struct pl_idle *idle; /* NULL: not read */
+	bool in_use;                /* that was the reason of the last verdict */
 };
 
 /* Looks at every window that the history fills and gives the strongest evidence. */

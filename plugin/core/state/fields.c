@@ -67,6 +67,7 @@ static const struct pl_state_field evidence_fields[] = {
 	FIELD(struct pl_evidence, leaking, BOOL),
 	FIELD(struct pl_evidence, growing, BOOL),
 	FIELD(struct pl_evidence, urgent, BOOL),
+	FIELD(struct pl_evidence, idle, BOOL),
 	INDEX(struct pl_evidence, reason, PL_REASON_COUNT),
 	INDEX(struct pl_evidence, level, PL_LEVEL_COUNT),
 	ARRAY(struct pl_evidence, value, F32, float),
@@ -81,6 +82,7 @@ static const struct pl_state_field evidence_fields[] = {
 	FIELD(struct pl_evidence, leaked, F64),
 	FIELD(struct pl_evidence, floor_per_s, F64),
 	FIELD(struct pl_evidence, to_limit_s, F64),
+	FIELD(struct pl_evidence, idle_window_s, F64),
 	END,
 };
 
@@ -152,6 +154,21 @@ static const struct pl_state_field room_fields[] = {
 	END,
 };
 
+static const struct pl_state_field idle_point_fields[] = {
+	FIELD(struct pl_idle_point, t_s, F32),
+	FIELD(struct pl_idle_point, u, F32),
+	FIELD(struct pl_idle_point, idle, F32),
+	FIELD(struct pl_idle_point, weight, F32),
+	END,
+};
+
+static const struct pl_state_field idle_fields[] = {
+	INDEX(struct pl_idle, count, PL_IDLE_POINTS + 1),
+	FIELD(struct pl_idle, window_s, F32),
+	NESTED_ARRAY(struct pl_idle, points, idle_point_fields),
+	END,
+};
+
 static const struct pl_state_field track_fields[] = {
 	NESTED(struct pl_track, ident, ident_fields),
 	FIELD(struct pl_track, time_scale, F64),
@@ -180,6 +197,7 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, changed, BOOL),
 	NESTED(struct pl_track, attribution, attribution_fields),
 	NESTED(struct pl_track, places, places_fields),
+	NESTED(struct pl_track, idle, idle_fields),
 	NESTED(struct pl_track, history, history_fields),
 	END,
 };

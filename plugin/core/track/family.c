@@ -82,7 +82,8 @@ void pl_family_gone(struct pl_family *f, const struct pl_track *track,
 	};
 	struct pl_run run;
 
-	if (!pl_judge_run(&in, &run))
+	/* how a cache fills that is used says nothing against it, however often */
+	if (track->judged[PL_TRACKED_U].reason == PL_REASON_IN_USE || !pl_judge_run(&in, &run))
 		return;
 	run.end_s = track->now.wall_s * f->time_scale;
 	run.begin_s = run.end_s - track->history.clock_s;

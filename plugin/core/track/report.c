@@ -44,6 +44,11 @@ static void find_shares(const struct pl_attribution *a, struct pl_findings *out)
 	}
 }
 
+static bool knows_idle(const struct pl_evidence *e)
+{
+	return (e->tested >> PL_GATE_IDLE) & 1;
+}
+
 void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 {
 	const struct pl_judge_state *s = &t->judged[is_bytes(t->worst) ? t->worst : PL_TRACKED_U];
@@ -62,6 +67,8 @@ void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 		find_shares(&t->attribution, out);
 	if (e->floor_per_s > 0)
 		pl_findings_set(out, PL_FINDING_DETECTION_FLOOR, per_hour(t, e->floor_per_s));
+	if (knows_idle(e))
+		pl_findings_set(out, PL_FINDING_IDLE, 100 * (double)e->value[PL_GATE_IDLE]);
 	if (s->verdict >= PL_VERDICT_GROWING && e->to_limit_s >= 0)
 		pl_findings_set(out, PL_FINDING_LIMIT_SECONDS, e->to_limit_s / t->time_scale);
 }
@@ -118,6 +125,9 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.recovered = r->recovered,
 		.nobody = nobody ? nobody->words : NULL,
 		.nobody_share = nobody ? nobody->share : 0,
+		.idle_known = r->idle_known,
+		.idle_percent = r->idle_percent,
+		.idle_window_s = r->idle_window_s,
 	};
 
 	pl_explain_message(&subject, r->message, sizeof r->message);
@@ -176,6 +186,11 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		.seconds_to_limit_low = -1,
 		.seconds_to_limit_high = -1,
 	};
+	if (knows_idle(e)) {
+		out->idle_known = true;
+		out->idle_percent = 100 * (double)e->value[PL_GATE_IDLE];
+		out->idle_window_s = e->idle_window_s / t->time_scale;
+	}
 	if (grows) {
 		const double ago_s = (t->history.clock_s - e->since_s) / t->time_scale;
 		out->since_s = t->now.wall_s - fmax(0, ago_s);

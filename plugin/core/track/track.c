@@ -224,6 +224,42 @@ static bool is_exiting(const struct pl_track *t, const struct pl_values *v)
 	return anon == 0 && rss == 0 && t->u_bytes > 0;
 }
 
+/* The newest U that was known `ago_s` before now; U as it is where that is not kept. */
+static double u_before(const struct pl_track *t, double ago_s)
+{
+	static const enum pl_level levels[] = { PL_LEVEL_1MIN, PL_LEVEL_5MIN };
+	struct pl_point p[PL_HISTORY_MAX_POINTS];
+
+	for (size_t l = 0; ago_s > 0 && l < sizeof levels / sizeof levels[0]; l++) {
+		size_t n = pl_history_points(&t->history, levels[l], PL_SERIES_U, PL_HISTORY_MAX_POINTS, p);
+
+		while (n > 0 && p[n - 1].t_s > t->history.clock_s - ago_s)
+			n--;
+		if (n > 0)
+			return p[n - 1].y;
+	}
+	return t->u_bytes;
+}
+
+/* What is younger than the window was touched when it was born: it says nothing. */
+static void take_idle(struct pl_track *t, const struct pl_values *v,
+                      const struct pl_settings *settings)
+{
+	uint64_t idle_bytes;
+	uint64_t window_us = 0;
+
+	if (!settings->idle_memory || !pl_values_get(v, PL_M_IDLE, &idle_bytes))
+		return;
+	(void)pl_values_get(v, PL_M_IDLE_WINDOW, &window_us);
+
+	const double window_s = (double)window_us * 1e-6 * t->time_scale;
+	const struct pl_idle_point point = { .t_s = (float)t->history.clock_s,
+		                                 .u = (float)u_before(t, window_s),
+		                                 .idle = (float)idle_bytes };
+
+	pl_idle_add(&t->idle, window_s, &point);
+}
+
 static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_tracked tracked,
                                          const struct pl_settings *settings)
 {
@@ -234,6 +270,8 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 		.work_us =
 			t->counters[PL_COUNTER_CPU].known ? (double)t->counters[PL_COUNTER_CPU].value : 0,
 		.not_before_s = t->judged[tracked].quiet_from_s,
+		.idle = tracked == PL_TRACKED_U && settings->idle_memory ? &t->idle : NULL,
+		.in_use = t->judged[tracked].reason == PL_REASON_IN_USE,
 	};
 
 	if (tracked == PL_TRACKED_U || tracked == PL_TRACKED_SHMEM) {
@@ -319,6 +357,7 @@ void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
 	if (!t->history.started)
 		t->history.age_at_origin_s = fmax(0, sample->age_s) * t->time_scale;
 	pl_history_add(&t->history, sample->time.mono_s, t->time_scale, &in, &closed);
+	take_idle(t, &sample->values, settings);
 	t->now = sample->time;
 	t->sample_count++;
 	if (closed == 0)

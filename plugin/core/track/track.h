@@ -81,6 +81,7 @@ struct pl_track {
 	bool changed;                      /* pl_track_report() has something to say */
 	struct pl_attribution attribution; /* of the worst series, while it grows */
 	struct pl_places places;           /* by the regions that were read last */
+	struct pl_idle idle;
 	struct pl_history history;
 };
 

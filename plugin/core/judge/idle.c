@@ -1,0 +1,90 @@
+/* What is not touched any more: it speaks for a leak, and what is touched against one. */
+#include <math.h>
+
+#include "judge/internal.h"
+#include "trend/trend.h"
+
+#define LEAST_READINGS 5
+#define LEAST_SHARE_OF_GROWTH 0.15 /* of the window's growth that the readings saw */
+
+/* Error of the median share, as a part of the pairs' median deviation from it; and the most. */
+#define ERROR_OF_DEVIATION 0.6
+#define MOST_ERROR 0.3
+
+/* Growth of which less than this is idle is in use; once it is, up to the second one. */
+#define IN_USE 0.4
+#define STILL_IN_USE 0.5
+
+/*
+ * More than this of the growth, over so long a window: what is in use would have been touched. A
+ * trace that does not tell its window is taken at its word.
+ */
+#define LIES_IDLE 0.55
+#define LEAST_WINDOW_S 1800.0
+
+#define PAIRS_MAX (PL_IDLE_POINTS * (PL_IDLE_POINTS - 1) / 2)
+
+/*
+ * The idle share of what was added between two readings, over all pairs that half of the growth
+ * lies between: how much is idle at all swings with the load, and says nothing of the growth.
+ */
+static size_t shares_of_pairs(const struct pl_idle_point *p, size_t count, double growth,
+                              double *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = i + 1; j < count; j++) {
+			const double added = (double)p[j].u - (double)p[i].u;
+
+			if (added >= growth / 2)
+				out[n++] = ((double)p[j].idle - (double)p[i].idle) / added;
+		}
+	return n;
+}
+
+/* The median and its error. Reorders `shares`. */
+static double median_of(double *shares, size_t n, double *error)
+{
+	const double share = pl_trend_median(shares, n);
+
+	for (size_t i = 0; i < n; i++)
+		shares[i] = fabs(shares[i] - share);
+	*error = ERROR_OF_DEVIATION * pl_trend_median(shares, n);
+	return share;
+}
+
+bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double grown,
+                   struct pl_idle_share *out)
+{
+	const struct pl_idle *idle = input->idle;
+	const struct pl_floor floor = pl_judge_floor(input->series, input->settings);
+	double shares[PAIRS_MAX];
+	double error;
+	size_t first = 0;
+
+	if (!idle)
+		return false;
+	while (first < idle->count && (double)idle->points[first].t_s < from_s)
+		first++;
+	const struct pl_idle_point *p = idle->points + first;
+	const size_t count = idle->count - first;
+	if (count < LEAST_READINGS)
+		return false;
+	const double growth = (double)p[count - 1].u - (double)p[0].u;
+	if (growth < fmax(floor.growth / 2, LEAST_SHARE_OF_GROWTH * grown) || !(growth > 0))
+		return false;
+	const size_t n = shares_of_pairs(p, count, growth, shares);
+	const double share = median_of(shares, n, &error);
+	const double needed = input->in_use ? STILL_IN_USE : IN_USE;
+	if (n < LEAST_READINGS || error > MOST_ERROR || (share < needed && share + error >= needed))
+		return false;
+	const double window_s = (double)idle->window_s;
+	*out = (struct pl_idle_share){
+		.share = fmin(fmax(share, 0), 1),
+		.window_s = window_s,
+		.needed = needed,
+		.lies_idle = share - error > LIES_IDLE && (window_s >= LEAST_WINDOW_S || !(window_s > 0)),
+	};
+	return true;
+}
