@@ -2,6 +2,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -100,6 +103,44 @@ static void check(const struct pl_procfs *fs, const struct kind *kinds, const ch
 	pl_sockets_free(&sockets);
 }
 
+/* A line of /proc/net/unix after a newline in a socket's name, which the kernel prints as it is. */
+static bool forge(uint64_t inode, const char *flags, const char *state, const char *address)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	const int len =
+		snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1,
+	             "\n%s: 00000003 00000000 %s 0001 %s %5" PRIu64 " ", address, flags, state, inode);
+	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	return fd >= 0 &&
+	       bind(fd, (struct sockaddr *)&name,
+	            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0;
+}
+
+/* Somebody claims of each TCP and UDP socket that it is a Unix one, of Unix sockets another state.
+ */
+static void test_forged(const struct pl_procfs *fs, struct kind *kinds)
+{
+	static const struct {
+		const char *flags;
+		const char *state;
+		const char *address;
+	} claims[] = { { "00000000", "03", "ffff888000000001" },
+		           { "00010000", "01", "0000000000000000" },
+		           { "00000000", "01", "00000000deadbeef" } };
+	size_t forged = 0;
+
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		for (size_t k = 0; kinds[i].name && k < sizeof(claims) / sizeof(claims[0]); k++)
+			forged +=
+				forge(inode_of(kinds[i].fd), claims[k].flags, claims[k].state, claims[k].address);
+	ok(forged >= 9, "lines of /proc/net/unix can be forged");
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (kinds[i].metric == PL_M_UNIX_LISTEN || kinds[i].metric == PL_M_UNIX_CONNECTED)
+			kinds[i].metric = PL_M_UNIX_OTHER; /* which of the claims is true? */
+	check(fs, kinds, "text with forged lines");
+}
+
 static void count(void *ctx, uint64_t inode, enum pl_metric metric)
 {
 	(void)inode;
@@ -121,6 +162,7 @@ int main(void)
 	check(&fs, kinds, "the kernel's own way");
 	fs.is_procfs = false; /* of a directory of files nothing but text is to be had */
 	check(&fs, kinds, "text");
+	test_forged(&fs, kinds);
 	if (pl_diag_sockets(count, &seen, buf, sizeof(buf)) == 0)
 		ok(seen >= 6, "netlink tells of them");
 	else

@@ -47,6 +47,29 @@ static bool is_record(struct pl_scan line)
 	return pl_scan_word(&line, &word) && word.end[-1] == ':';
 }
 
+/*
+ * Exactly as unix_seq_show() prints it: "%pK: %08X %08X %08X %04X %02X %5lu". A name may hold
+ * newlines, and what follows one may look like this; of at most 107 bytes only one such line fits.
+ */
+static bool has_unix_layout(struct pl_scan line)
+{
+	static const size_t widths[] = { 8, 8, 8, 4, 2 };
+	struct pl_scan word;
+
+	if (!pl_scan_word(&line, &word))
+		return false;
+	if (pl_scan_left(&word) != 17 && pl_scan_left(&word) != 9)
+		return false;
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		const char *before = line.at;
+
+		if (!pl_scan_word(&line, &word) || word.at != before + 1 ||
+		    pl_scan_left(&word) != widths[i])
+			return false;
+	}
+	return true;
+}
+
 static bool read_record(struct pl_scan line, const struct columns *columns, struct record *out)
 {
 	struct pl_scan word;
@@ -96,7 +119,8 @@ static void take_line(struct pl_net_parser *parser, const char *text, size_t len
 	parser->header_seen = true;
 	if (first && !is_record(line))
 		return;
-	if (!read_record(line, &columns_of[parser->file], &record) ||
+	if ((parser->file == PL_NET_UNIX && !has_unix_layout(line)) ||
+	    !read_record(line, &columns_of[parser->file], &record) ||
 	    !pl_parse_net_state(parser->file, record.state, (record.flags & SO_ACCEPTCON_FLAG) != 0,
 	                        &metric)) {
 		parser->bad_lines++;

@@ -118,7 +118,8 @@ enum pl_fd_kind pl_parse_fd_target(const char *target, size_t len, uint64_t *ino
  * as read; a line may be cut anywhere. The header line is passed over, broken lines are counted.
  * Sockets without an inode (time-wait, not yet accepted, orphaned) belong to no process and are
  * passed over. The name of a Unix socket may hold newlines that the kernel does not escape, so a
- * process can forge lines there; sock_diag(7) has no such weakness.
+ * process can forge a line there for each socket that it has: who feeds them into a table must
+ * expect claims about one inode that differ. sock_diag(7) has no such weakness.
  */
 enum pl_net_file { PL_NET_TCP, PL_NET_UDP, PL_NET_UNIX };
 

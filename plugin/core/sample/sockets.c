@@ -43,6 +43,16 @@ static bool make_room(struct pl_sockets_table *table)
 	return true;
 }
 
+static bool is_unix(enum pl_metric metric)
+{
+	return metric == PL_M_UNIX_LISTEN || metric == PL_M_UNIX_CONNECTED || metric == PL_M_UNIX_OTHER;
+}
+
+/*
+ * Of two claims about one inode the first one stands, and Unix sockets come last: a line forged by
+ * way of a socket's name makes no Unix socket of a TCP connection. Of two claims about a Unix
+ * socket one is true, but which? It counts as one in neither state.
+ */
 static void add_socket(void *ctx, uint64_t inode, enum pl_metric metric)
 {
 	struct pl_sockets_table *table = ctx;
@@ -51,9 +61,12 @@ static void add_socket(void *ctx, uint64_t inode, enum pl_metric metric)
 	if (inode == 0 || !make_room(table))
 		return;
 	slot = slot_of(table, inode);
-	if (slot->inode == 0)
+	if (slot->inode == 0) {
 		table->count++;
-	*slot = (struct pl_sockets_entry){ inode, metric };
+		*slot = (struct pl_sockets_entry){ inode, metric };
+	} else if (is_unix(slot->metric) && slot->metric != metric) {
+		slot->metric = PL_M_UNIX_OTHER;
+	}
 }
 
 struct feed {
