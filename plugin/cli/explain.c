@@ -429,7 +429,7 @@ static int explain_file(struct page *page, const char *path)
 	const int err = pl_state_load(path, &text, &len);
 
 	if (err < 0) {
-		fprintf(stderr, "%s: %s: %s\n", program, path, strerror(-err));
+		fprintf(stderr, "%s: %s: %s\n", program, path, pl_state_error(err));
 		return PL_EXIT_USAGE;
 	}
 	code = explain_text(page, path, text);

@@ -1,10 +1,13 @@
 /* `procleak record`: one CSV row per process and instant, in the trace format of `replay`. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "follow.h"
@@ -154,6 +157,33 @@ static int parse_options(int argc, char **argv, struct pl_follow *follow, const 
 	return good ? -1 : PL_EXIT_USAGE;
 }
 
+/*
+ * Opens a trace to be written, and does nothing to what somebody else has put in its place: root
+ * records into directories where all may write, too.
+ */
+static FILE *create(const char *path)
+{
+	struct stat info;
+	FILE *file = NULL;
+	const bool is_link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+	int fd;
+
+	if (is_link && info.st_uid != 0 && info.st_uid != geteuid()) {
+		errno = EPERM;
+		return NULL;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (is_link ? 0 : O_NOFOLLOW), 0666);
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink > 1)
+		errno = EMLINK; /* the other name may be that of a file that matters */
+	else if (!S_ISREG(info.st_mode) || ftruncate(fd, 0) == 0)
+		file = fdopen(fd, "w");
+	if (!file)
+		close(fd);
+	return file;
+}
+
 static int run(struct pl_follow *follow, const char *output)
 {
 	struct recording recording = { .out = stdout,
@@ -163,7 +193,7 @@ static int run(struct pl_follow *follow, const char *output)
 	int code;
 
 	if (output && strcmp(output, "-") != 0)
-		recording.out = fopen(output, "we");
+		recording.out = create(output);
 	if (!recording.out) {
 		fprintf(stderr, "%s: %s: %s\n", program, output, strerror(errno));
 		return PL_EXIT_USAGE;

@@ -203,7 +203,7 @@ int pl_cli_status(int argc, char **argv)
 		path = argv[optind];
 	err = load(&path, &text, &len);
 	if (err < 0) {
-		fprintf(stderr, "%s: %s: %s\n", program, path, strerror(-err));
+		fprintf(stderr, "%s: %s: %s\n", program, path, pl_state_error(err));
 		return PL_EXIT_USAGE;
 	}
 	err = print_state(&status, path, text, len);

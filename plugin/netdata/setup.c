@@ -168,17 +168,18 @@ static void report_fault(void *ctx, const char *message)
 	pl_log_write(sink->log, PL_LOG_ERROR, "%s", message);
 }
 
-static bool is_world_writable(const char *path)
+/* In a sticky directory nobody replaces the files of others. */
+static bool is_open_to_all(const struct stat *info)
 {
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX);
+	return (info->st_mode & S_IWOTH) && !(info->st_mode & S_ISVTX);
 }
 
-/* Both the file and the directory it can be replaced in. A sticky directory is safe. */
+/* Both the file and the directory it can be replaced in. */
 static bool is_trustworthy(const char *path, const struct pl_log *log)
 {
 	char directory[PATH_MAX];
+	const char *fault = NULL;
+	struct stat info;
 	char *slash;
 
 	snprintf(directory, sizeof(directory), "%s", path);
@@ -189,14 +190,16 @@ static bool is_trustworthy(const char *path, const struct pl_log *log)
 		*slash = '\0';
 	else
 		snprintf(directory, sizeof(directory), ".");
-	if (!is_world_writable(path) && !is_world_writable(directory))
-		return true;
-	pl_log_write(
-		log, PL_LOG_ERROR,
-		"%s: everybody can write to it or to its directory, so it is not read, and nothing "
-		"is watched; chmod o-w it",
-		path);
-	return false;
+	/* what cannot be looked at cannot be opened: that is said then */
+	if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+		fault = "it is not a regular file, so it is not read, and nothing is watched";
+	else if ((stat(path, &info) == 0 && is_open_to_all(&info)) ||
+	         (stat(directory, &info) == 0 && is_open_to_all(&info)))
+		fault = "everybody can write to it or to its directory, so it is not read, and nothing "
+				"is watched; chmod o-w it";
+	if (fault)
+		pl_log_write(log, PL_LOG_ERROR, "%s: %s", path, fault);
+	return !fault;
 }
 
 /* The usual place of the configuration that is there, or false. */

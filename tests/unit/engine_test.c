@@ -379,6 +379,16 @@ static void test_pid_file(void)
 	tick(engine, &seen, 30);
 	is_num(value_of(find(&seen, PL_SUBJECT_MATCH, "p", 0), PL_M_ANON), 100 * 1024,
 	       "and now another");
+	remove(path);
+	if (mkfifo(path, 0600) != 0)
+		abort();
+	tick(engine, &seen, 40);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "p", 0)->process_count, 0, "a FIFO names none");
+	remove(path);
+	if (symlink("/dev/zero", path) != 0)
+		abort();
+	tick(engine, &seen, 50);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "p", 0)->process_count, 0, "nor does a device");
 	remove_process(40);
 	remove_process(41);
 	remove(path);

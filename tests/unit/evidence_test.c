@@ -1,5 +1,6 @@
 /* The evidence file: bounded, valid JSON whatever is in it, and only so many of them. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,6 +172,41 @@ static void test_keep(void)
 	   "a directory that cannot be made is told");
 }
 
+/* Evidence in a directory that others control would be theirs to replace, or to send elsewhere. */
+static void test_attacks(void)
+{
+	char path[512];
+	char trap[300];
+	char link_path[300];
+	struct stat info;
+
+	if (chmod(directory, 0777) != 0)
+		abort();
+	is_num(pl_evidence_keep(directory, 5, &about, "{}", 2, path, sizeof(path)), -EPERM,
+	       "a directory that all may write to");
+	if (chmod(directory, 0700) != 0)
+		abort();
+	snprintf(link_path, sizeof(link_path), "%s/link", directory);
+	snprintf(trap, sizeof(trap), "%s/trap", directory);
+	if (mkdir(trap, 0700) != 0 || symlink(trap, link_path) != 0)
+		abort();
+	if (lchown(link_path, 65534, (gid_t)-1) == 0)
+		ok(pl_evidence_keep(link_path, 5, &about, "{}", 2, path, sizeof(path)) < 0 &&
+		       rmdir(trap) == 0 && mkdir(trap, 0700) == 0,
+		   "somebody else's link to a directory");
+	else
+		printf("ok %d # SKIP somebody else's link: needs root\n", ++tap_count);
+	unlink(link_path);
+	if (pl_evidence_keep(directory, 5, &about, "{}", 2, path, sizeof(path)) != 0)
+		abort();
+	unlink(path);
+	if (symlink("trap/file", path) != 0)
+		abort();
+	is_num(pl_evidence_keep(directory, 5, &about, "{}", 2, path, sizeof(path)), 0,
+	       "a link in the place of a file");
+	ok(lstat(path, &info) == 0 && S_ISREG(info.st_mode) && rmdir(trap) == 0, "is replaced");
+}
+
 /* This very process: its arguments stay out unless they are allowed. */
 static void test_gather(void)
 {
@@ -223,6 +259,7 @@ int main(int argc, char **argv)
 	test_tally();
 	test_compose();
 	test_keep();
+	test_attacks();
 	test_gather();
 	remove_files();
 	fclose(zero);

@@ -255,6 +255,168 @@ static void test_store(void)
 	rmdir(directory);
 }
 
+struct place {
+	char directory[64];
+	char path[96];
+	char temporary[128];
+	char precious[96];
+};
+
+static void make_place(struct place *place)
+{
+	FILE *file;
+
+	snprintf(place->directory, sizeof(place->directory), "/tmp/procleak-state-test.XXXXXX");
+	if (!mkdtemp(place->directory))
+		abort();
+	snprintf(place->path, sizeof(place->path), "%s/state.json", place->directory);
+	snprintf(place->temporary, sizeof(place->temporary), "%s.tmp", place->path);
+	snprintf(place->precious, sizeof(place->precious), "%s/precious", place->directory);
+	file = fopen(place->precious, "w");
+	if (!file || fputs("precious", file) < 0 || fclose(file) != 0)
+		abort();
+}
+
+static void remove_place(const struct place *place)
+{
+	unlink(place->path);
+	unlink(place->temporary);
+	unlink(place->precious);
+	if (rmdir(place->directory) != 0)
+		ok(false, "nothing else is left in the directory");
+}
+
+static bool is_precious(const struct place *place)
+{
+	char *text = NULL;
+	size_t len = 0;
+	const bool good = pl_state_load(place->precious, &text, &len) == 0 && len == 8 &&
+	                  memcmp(text, "precious", 8) == 0;
+
+	free(text);
+	return good;
+}
+
+/* What somebody may have put where the state, or its temporary file, goes. */
+static void test_attacks(void)
+{
+	static const char *const names[] = { "a symbolic link", "a hard link", "a FIFO" };
+
+	for (int kind = 0; kind < 3; kind++)
+		for (int temporary = 0; temporary < 2; temporary++) {
+			struct place place;
+			const char *at;
+			char *text = NULL;
+			size_t len = 0;
+			char name[128];
+			int made;
+
+			make_place(&place);
+			at = temporary ? place.temporary : place.path;
+			made = kind == 0   ? symlink(place.precious, at)
+			       : kind == 1 ? link(place.precious, at)
+			                   : mkfifo(at, 0600);
+			snprintf(name, sizeof(name), "%s for the %s", names[kind],
+			         temporary ? "temporary file" : "state");
+			ok(made == 0 && pl_state_store(place.path, "{}", 2) == 0, name);
+			ok(is_precious(&place), "is not written through");
+			is_num(pl_state_load_own(place.path, &text, &len), 0,
+			       "and the state is a file of ours");
+			is_num(len, 2, "with what was stored");
+			free(text);
+			remove_place(&place);
+		}
+}
+
+static void test_attacks_on_reading(void)
+{
+	struct place place;
+	char *text = NULL;
+	size_t len = 0;
+
+	make_place(&place);
+	if (symlink(place.precious, place.path) != 0)
+		abort();
+	is_num(pl_state_load_own(place.path, &text, &len), -ELOOP, "a link is not read");
+	is_num(pl_state_load(place.path, &text, &len), -ELOOP, "not even for a person");
+	unlink(place.path);
+	if (mkfifo(place.path, 0600) != 0)
+		abort();
+	is_num(pl_state_load_own(place.path, &text, &len), -EINVAL, "a FIFO does not hang us");
+	unlink(place.path);
+	if (mkdir(place.path, 0700) != 0)
+		abort();
+	is_num(pl_state_load_own(place.path, &text, &len), -EINVAL, "nor a directory");
+	ok(pl_state_store(place.path, "{}", 2) < 0 && access(place.temporary, F_OK) != 0,
+	   "which stays, and leaves no temporary file");
+	rmdir(place.path);
+	if (pl_state_store(place.path, "{}", 2) != 0 || chmod(place.path, 0620) != 0)
+		abort();
+	is_num(pl_state_load_own(place.path, &text, &len), -EPERM, "what others may write is not read");
+	is_num(pl_state_load(place.path, &text, &len), 0, "but shown to a person");
+	free(text);
+	remove_place(&place);
+}
+
+/* Who may write to the directory could replace what is in it. */
+static void test_directories(void)
+{
+	static const struct {
+		mode_t mode;
+		uid_t owner;
+		int want;
+		const char *name;
+	} cases[] = {
+		{ 0700, 0, 0, "a directory of ours" },
+		{ 0775, 0, 0, "one that a group writes to" },
+		{ 0777, 0, -EPERM, "one that all write to" },
+		{ 01777, 0, 0, "one like /tmp, where nobody replaces the files of others" },
+		{ 0700, 65534, -EPERM, "one of somebody else" },
+		{ 01777, 65534, -EPERM, "whatever its mode" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct place place;
+
+		make_place(&place);
+		if (chmod(place.directory, cases[i].mode) != 0 ||
+		    (cases[i].owner != 0 && chown(place.directory, cases[i].owner, (gid_t)-1) != 0))
+			printf("ok %d # SKIP %s: needs root\n", ++tap_count, cases[i].name);
+		else
+			is_num(pl_state_store(place.path, "{}", 2), cases[i].want, cases[i].name);
+		remove_place(&place);
+	}
+}
+
+static void test_linked_directory(void)
+{
+	struct place place;
+	char link_path[96];
+	char path[128];
+	int fd;
+
+	make_place(&place);
+	snprintf(link_path, sizeof(link_path), "%s-link", place.directory);
+	snprintf(path, sizeof(path), "%s/state.json", link_path);
+	if (symlink(place.directory, link_path) != 0)
+		abort();
+	is_num(pl_state_store(path, "{}", 2), 0, "an administrator's link to a directory is followed");
+	if (lchown(link_path, 65534, (gid_t)-1) == 0)
+		is_num(pl_state_store(path, "{}", 2), -ENOTDIR, "somebody else's is not");
+	else
+		printf("ok %d # SKIP somebody else's link: needs root\n", ++tap_count);
+	unlink(link_path);
+	fd = pl_state_open_directory("/");
+	ok(fd >= 0, "the root directory can be opened");
+	close(fd);
+	is_num(pl_state_open_directory(place.precious), -ENOTDIR, "a file is no directory");
+	ok(strstr(pl_state_error(-EPERM), "somebody else") && strstr(pl_state_error(-ELOOP), "link") &&
+	       strstr(pl_state_error(-EINVAL), "regular") &&
+	       strcmp(pl_state_error(-ENOSPC), strerror(ENOSPC)) == 0,
+	   "errors are told in words");
+	remove_place(&place);
+}
+
 int main(void)
 {
 	test_coverage();
@@ -262,5 +424,9 @@ int main(void)
 	test_damage();
 	test_refusals();
 	test_store();
+	test_attacks();
+	test_attacks_on_reading();
+	test_directories();
+	test_linked_directory();
 	return tap_done();
 }

@@ -106,7 +106,7 @@ void pl_engine_evidence_done(struct pl_engine *engine, const struct pl_job *job)
 	if (job->error < 0)
 		pl_log_complain(&engine->log, &engine->evidence_complaint, engine->now.mono_s,
 		                PL_LOG_WARNING, "%s: cannot keep evidence: %s",
-		                engine->config->evidence_dir, strerror(-job->error));
+		                engine->config->evidence_dir, pl_state_error(job->error));
 	else
 		pl_log_release(&engine->log, &engine->evidence_complaint, PL_LOG_NOTICE,
 		               "%s: evidence is kept again", engine->config->evidence_dir);

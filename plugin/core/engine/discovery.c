@@ -373,39 +373,51 @@ static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, boo
 		post_identify(engine, entry, &stat, true);
 }
 
-/* Reads a match's pid file when it changed. Returns true when it names another process now. */
-static bool refresh_pid_file(struct pl_engine *engine, struct pl_group *group)
+/* What a pid file names; 0 for nothing. Its owner may be the program that is watched, and may have
+ * put a FIFO or a device in its place, which neither hangs us nor is read. */
+static int32_t read_pid_file(const char *path)
 {
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char text[64];
 	struct stat info;
 	uint64_t pid = 0;
-	int64_t mtime_ns;
-	ssize_t len;
-	const int32_t before = group->file_pid;
-	const int fd = open(group->match->pid_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t len = -1;
 
-	if (fd < 0 || fstat(fd, &info) < 0) {
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+		len = read(fd, text, sizeof(text));
+	close(fd);
+	if (len <= 0 || pl_parse_limit(text, (size_t)len, &pid) < 0 || pid > INT32_MAX)
+		return 0;
+	return (int32_t)pid;
+}
+
+/* Looks into a match's pid file when it changed. Returns true when it names another process now. */
+static bool refresh_pid_file(struct pl_engine *engine, struct pl_group *group)
+{
+	const char *path = group->match->pid_file;
+	const int32_t before = group->file_pid;
+	struct stat info;
+	int64_t mtime_ns;
+	const bool found = stat(path, &info) == 0;
+
+	if (!found || !S_ISREG(info.st_mode)) {
 		pl_log_complain(&engine->log, &group->file_complaint, engine->now.mono_s, PL_LOG_NOTICE,
-		                "match \"%s\": PidFile: %s: %s", group->name, group->match->pid_file,
-		                strerror(errno));
-		if (fd >= 0)
-			close(fd);
+		                "match \"%s\": PidFile: %s: %s", group->name, path,
+		                found ? "it is not a regular file" : strerror(errno));
 		group->file_pid = 0;
 		return before != 0;
 	}
 	pl_log_release(&engine->log, &group->file_complaint, PL_LOG_NOTICE,
-	               "match \"%s\": PidFile: %s is there", group->name, group->match->pid_file);
+	               "match \"%s\": PidFile: %s is there", group->name, path);
 	mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
 	if (mtime_ns != group->file_mtime_ns || info.st_ino != group->file_inode ||
 	    group->file_pid == 0) {
-		len = read(fd, text, sizeof(text));
-		if (len <= 0 || pl_parse_limit(text, (size_t)len, &pid) < 0 || pid > INT32_MAX)
-			pid = 0;
-		group->file_pid = (int32_t)pid;
+		group->file_pid = read_pid_file(path);
 		group->file_mtime_ns = mtime_ns;
 		group->file_inode = info.st_ino;
 	}
-	close(fd);
 	return group->file_pid != before;
 }
 

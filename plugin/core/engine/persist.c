@@ -113,7 +113,7 @@ static void report_bad_file(struct pl_engine *engine, const char *problem)
 	else
 		pl_log_write(&engine->log, PL_LOG_ERROR,
 		             "state file %s: %s; everything is learned anew (it cannot be moved: %s)", path,
-		             problem, strerror(-err));
+		             problem, pl_state_error(err));
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -136,12 +136,12 @@ void pl_engine_restore(struct pl_engine *engine)
 	read_boot_id(engine);
 	if (!is_enabled(engine))
 		return;
-	err = pl_state_load(engine->config->state_file, &text, &len);
+	err = pl_state_load_own(engine->config->state_file, &text, &len);
 	if (err == -ENOENT)
 		return;
 	if (err < 0) {
 		pl_log_write(&engine->log, PL_LOG_ERROR, "state file %s: %s; everything is learned anew",
-		             engine->config->state_file, strerror(-err));
+		             engine->config->state_file, pl_state_error(err));
 		return;
 	}
 	err = pl_state_read(text, len, &reader, problem, sizeof(problem));
@@ -286,7 +286,7 @@ static void complain_of_save(struct pl_engine *engine, int err)
 	if (err < 0)
 		pl_log_complain(&engine->log, &engine->save_complaint, engine->now.mono_s, PL_LOG_ERROR,
 		                "state file %s: cannot save: %s", engine->config->state_file,
-		                strerror(-err));
+		                pl_state_error(err));
 	else
 		pl_log_release(&engine->log, &engine->save_complaint, PL_LOG_NOTICE,
 		               "state file %s: saved again", engine->config->state_file);

@@ -90,7 +90,8 @@ int pl_evidence_compose(const struct pl_evidence_case *about, const struct pl_ev
 
 /*
  * Stores it in `directory` (made if need be, mode 0700) under a name of match, pid and time, and
- * deletes the oldest evidence beyond `most_files`. Writes the path into `path`. Returns 0, -errno.
+ * deletes the oldest evidence beyond `most_files`. Writes the path into `path`. Returns 0, -errno;
+ * -EPERM when the directory is not safe (pl_state_open_directory()).
  */
 int pl_evidence_keep(const char *directory, uint32_t most_files,
                      const struct pl_evidence_case *about, const char *text, size_t len, char *path,

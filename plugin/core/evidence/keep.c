@@ -62,20 +62,24 @@ static bool is_before(struct timespec a, struct timespec b)
 	return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
 }
 
-static int search(const char *directory, struct search *s)
+/* Takes over `fd`. */
+static int search(int fd, struct search *s)
 {
-	DIR *dir = opendir(directory);
+	DIR *dir = fdopendir(fd);
 	const struct dirent *entry;
 
-	if (!dir)
-		return -errno;
+	if (!dir) {
+		const int err = -errno;
+
+		close(fd);
+		return err;
+	}
 	s->count = 0;
 	while ((entry = readdir(dir))) {
 		struct stat info;
 
 		if (!is_evidence(entry->d_name) || (s->part && !strstr(entry->d_name, s->part)) ||
-		    fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(info.st_mode))
+		    fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode))
 			continue;
 		if (s->count++ > 0 && is_before(info.st_mtim, s->when) == s->newest)
 			continue;
@@ -86,17 +90,15 @@ static int search(const char *directory, struct search *s)
 	return 0;
 }
 
-static void prune(const char *directory, uint32_t most_files)
+static void prune(int directory, uint32_t most_files)
 {
-	char path[PATH_MAX];
-
 	for (;;) {
 		struct search oldest = { .newest = false };
+		/* not a dup(): that would share the place in the listing */
+		const int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		if (search(directory, &oldest) < 0 || oldest.count <= most_files)
-			return;
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, oldest.name) >= sizeof(path) ||
-		    unlink(path) < 0)
+		if (fd < 0 || search(fd, &oldest) < 0 || oldest.count <= most_files ||
+		    unlinkat(directory, oldest.name, 0) < 0)
 			return;
 	}
 }
@@ -107,6 +109,7 @@ int pl_evidence_keep(const char *directory, uint32_t most_files,
 {
 	char name[80];
 	char when[32];
+	int fd;
 	int err;
 
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
@@ -117,9 +120,13 @@ int pl_evidence_keep(const char *directory, uint32_t most_files,
 	                     (int)about->ident.pid, when,
 	                     pl_verdict_name(about->report.verdict)) >= size)
 		return -ENAMETOOLONG;
-	err = pl_state_store(path, text, len);
+	fd = pl_state_open_directory(directory);
+	if (fd < 0)
+		return fd;
+	err = pl_state_store_in(fd, path + strlen(directory) + 1, text, len);
 	if (err == 0)
-		prune(directory, most_files > 0 ? most_files : 1);
+		prune(fd, most_files > 0 ? most_files : 1);
+	close(fd);
 	return err;
 }
 
@@ -128,12 +135,14 @@ int pl_evidence_find(const char *directory, const char *name, char *path, size_t
 	char wanted[80];
 	char part[96];
 	struct search newest = { .newest = true };
+	int fd;
 	int err;
 
 	clean(name, wanted, sizeof(wanted));
 	snprintf(part, sizeof(part), "-%s-", wanted);
 	newest.part = part;
-	err = search(directory, &newest);
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 ? -errno : search(fd, &newest);
 	if (err < 0)
 		return err;
 	if (newest.count == 0)

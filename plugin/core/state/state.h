@@ -55,10 +55,20 @@ int pl_state_write_end(struct pl_state_writer *writer, const char **text, size_t
 
 /*
  * Puts the text where `path` is, so that whatever happens there is either the old file or the new
- * one: a temporary file beside it, fsync, rename, fsync of the directory. Mode 0600.
- * Returns 0 or -errno, and then the old file is as it was and the temporary one is gone.
+ * one: a temporary file beside it, fsync, rename, fsync of the directory. Mode 0600. No link at
+ * either name is followed. Returns 0 or -errno, and then the old file is as it was and the
+ * temporary one is gone; -EPERM when the directory is not safe.
  */
 int pl_state_store(const char *path, const char *text, size_t len);
+/* The same, in a directory that is open; `name` has no slash. */
+int pl_state_store_in(int directory, const char *name, const char *text, size_t len);
+
+/*
+ * Opens a directory to keep files in. Returns a descriptor or -errno; -EPERM when it is not safe:
+ * its owner is neither root nor the user that this process runs as, or all may write to it and
+ * delete what is not theirs. The same holds of a symbolic link in its place.
+ */
+int pl_state_open_directory(const char *path);
 
 /* What was read. A callback that is NULL is skipped. */
 struct pl_state_reader {
@@ -77,12 +87,17 @@ int pl_state_read(const char *text, size_t len, const struct pl_state_reader *re
                   size_t size);
 
 /*
- * Loads a file: *text is to be freed. Returns -errno; -ENOENT when there is none, -EFBIG past 1
- * GiB. Refuses what is not a regular file.
+ * Loads a file, whoever wrote it: *text is to be freed. Returns -errno; -ENOENT when there is none,
+ * -EFBIG past 1 GiB, -EINVAL for what is not a regular file. Never waits.
  */
 int pl_state_load(const char *path, char **text, size_t *len);
+/* The same for who will go by it: -EPERM when somebody else could have written it. */
+int pl_state_load_own(const char *path, char **text, size_t *len);
 
 /* Moves a bad file aside, to PATH.bad. Returns 0 or -errno. */
 int pl_state_set_aside(const char *path);
+
+/* What such an error means, for people. */
+const char *pl_state_error(int err);
 
 #endif

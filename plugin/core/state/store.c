@@ -26,8 +26,45 @@ static int write_all(int fd, const char *text, size_t len)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The rename itself is only safe once the directory is on disk. */
-static void sync_directory(const char *path)
+/* Root, who may do as he likes anyway, or the user that we run as. */
+static bool is_trusted(uid_t owner)
+{
+	return owner == 0 || owner == geteuid();
+}
+
+static bool is_safe_directory(int fd)
+{
+	struct stat info;
+
+	return fstat(fd, &info) == 0 && is_trusted(info.st_uid) &&
+	       (!(info.st_mode & S_IWOTH) || (info.st_mode & S_ISVTX));
+}
+
+static bool is_trusted_link(const char *path)
+{
+	struct stat info;
+
+	return lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && is_trusted(info.st_uid);
+}
+
+int pl_state_open_directory(const char *path)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int fd = open(path, flags | O_NOFOLLOW);
+
+	/* an administrator may have moved it to another disk; nobody else's link is followed */
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR) && is_trusted_link(path))
+		fd = open(path, flags);
+	if (fd < 0)
+		return -errno;
+	if (is_safe_directory(fd))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
+/* Opens the directory of a file, and says what the file is called in it. */
+static int open_parent(const char *path, const char **name)
 {
 	char directory[PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -35,39 +72,84 @@ static void sync_directory(const char *path)
 
 	if (!slash)
 		snprintf(directory, sizeof(directory), ".");
-	else
-		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path) + 1, path);
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	(void)fsync(fd);
-	close(fd);
+	else if ((size_t)snprintf(directory, sizeof(directory), "%.*s",
+	                          slash == path ? 1 : (int)(slash - path), path) >= sizeof(directory))
+		return -ENAMETOOLONG;
+	fd = pl_state_open_directory(directory);
+	if (fd >= 0)
+		*name = slash ? slash + 1 : path;
+	return fd;
 }
 
-int pl_state_store(const char *path, const char *text, size_t len)
+static int write_new(int directory, const char *name, const char *text, size_t len)
 {
-	char temporary[PATH_MAX];
 	int fd;
 	int err;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= sizeof(temporary))
-		return -ENAMETOOLONG;
 	/* what a killed daemon left, or what somebody put there: never written through */
-	(void)unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	(void)unlinkat(directory, name, 0);
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, text, len);
 	if (close(fd) < 0 && err == 0)
 		err = -errno;
-	if (err == 0 && rename(temporary, path) < 0)
+	if (err < 0)
+		(void)unlinkat(directory, name, 0);
+	return err;
+}
+
+int pl_state_store_in(int directory, const char *name, const char *text, size_t len)
+{
+	char temporary[NAME_MAX + 1];
+	int err;
+
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.tmp", name) >= sizeof(temporary))
+		return -ENAMETOOLONG;
+	err = write_new(directory, temporary, text, len);
+	if (err < 0)
+		return err;
+	if (renameat(directory, temporary, directory, name) < 0) {
 		err = -errno;
-	if (err < 0) {
-		(void)unlink(temporary);
+		(void)unlinkat(directory, temporary, 0);
 		return err;
 	}
-	sync_directory(path);
+	/* the rename itself is only safe once the directory is on disk */
+	(void)fsync(directory);
 	return 0;
+}
+
+int pl_state_store(const char *path, const char *text, size_t len)
+{
+	const char *name;
+	const int directory = open_parent(path, &name);
+	int err;
+
+	if (directory < 0)
+		return directory;
+	err = pl_state_store_in(directory, name, text, len);
+	close(directory);
+	return err;
+}
+
+static int open_own(const char *path)
+{
+	const char *name;
+	const int directory = open_parent(path, &name);
+	struct stat info;
+	int fd;
+
+	if (directory < 0)
+		return directory;
+	fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(directory);
+	if (fd < 0 ||
+	    (fstat(fd, &info) == 0 && is_trusted(info.st_uid) && !(info.st_mode & (S_IWGRP | S_IWOTH))))
+		return fd;
+	close(fd);
+	return -EPERM;
 }
 
 static int load_fd(int fd, char **text, size_t *len)
@@ -106,23 +188,53 @@ static int load_fd(int fd, char **text, size_t *len)
 	return 0;
 }
 
-int pl_state_load(const char *path, char **text, size_t *len)
+static int load_and_close(int fd, char **text, size_t *len)
 {
-	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = load_fd(fd, text, len);
 	close(fd);
 	return err;
 }
 
+int pl_state_load(const char *path, char **text, size_t *len)
+{
+	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	return load_and_close(fd < 0 ? -errno : fd, text, len);
+}
+
+int pl_state_load_own(const char *path, char **text, size_t *len)
+{
+	return load_and_close(open_own(path), text, len);
+}
+
 int pl_state_set_aside(const char *path)
 {
-	char bad[PATH_MAX];
+	char bad[NAME_MAX + 1];
+	const char *name;
+	const int directory = open_parent(path, &name);
+	int err = 0;
 
-	if ((size_t)snprintf(bad, sizeof(bad), "%s.bad", path) >= sizeof(bad))
-		return -ENAMETOOLONG;
-	return rename(path, bad) < 0 ? -errno : 0;
+	if (directory < 0)
+		return directory;
+	if ((size_t)snprintf(bad, sizeof(bad), "%s.bad", name) >= sizeof(bad))
+		err = -ENAMETOOLONG;
+	else if (renameat(directory, name, directory, bad) < 0)
+		err = -errno;
+	close(directory);
+	return err;
+}
+
+const char *pl_state_error(int err)
+{
+	if (err == -EPERM)
+		return "it or its directory belongs to somebody else, or others may write to it";
+	if (err == -ELOOP)
+		return "it is a symbolic link";
+	if (err == -EINVAL)
+		return "it is not a regular file";
+	return strerror(-err);
 }
