@@ -22,7 +22,8 @@ declare -A packages=(
 	[picture]="netdata-web? chromium?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx g++ libjemalloc2? libgoogle-perftools4|libgoogle-perftools4t64?
-		libmimalloc2.0|libmimalloc3?"
+		libmimalloc2.0|libmimalloc3? librrds-perl? libconfig-general-perl?
+		libregexp-common-perl? libcgi-pm-perl? liburi-perl? libhtml-parser-perl?"
 	[bench]="netdata-core|netdata-core-no-sse? prometheus-process-exporter? procps smem? util-linux"
 	[lint]="clang clang-format clang-tidy cppcheck libclang-rt-14-dev|libclang-rt-dev"
 )

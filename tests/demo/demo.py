@@ -16,7 +16,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import private_collectd as private  # noqa: E402
-import graphs  # noqa: E402
+
+sys.path.insert(0, os.path.join(private.ROOT, "conf", "graphs"))
+import rrd_graphs  # noqa: E402
 from screen import Screen, counted, mebibytes, rate, sparkline  # noqa: E402
 
 DURATION_S = 60
@@ -196,6 +198,17 @@ def epilogue(collectd, pictures):
         "README.md                         how to put it into the collectd that you have"])
 
 
+def draw(begin_s, end_s, alarm_s):
+    """Pictures of both servers over the whole minute. Returns their paths."""
+    pictures = []
+    for name in SERVERS:
+        alarms = [(int(alarm_s), "notification")] if alarm_s and name == LEAKY else []
+        window = rrd_graphs.Window(int(begin_s), int(end_s), marks=alarms,
+                                   x_grid="SECOND:5:SECOND:10:SECOND:10:0:%H:%M:%S")
+        pictures += rrd_graphs.draw(os.path.join(DIRECTORY, "rrd", HOST), name, window, DIRECTORY)
+    return pictures
+
+
 def lock():
     """Two demos at once would write into each other's files."""
     file = open(DIRECTORY + ".lock", "w", encoding="ascii")
@@ -222,8 +235,7 @@ def main():
     alarm_s = watch(collectd, Screen(sys.stdout))
     end_s = time.time()
     collectd.stop()
-    pictures = graphs.draw(os.path.join(DIRECTORY, "rrd", HOST), DIRECTORY,
-                           (LEAKY, STEADY), begin_s, end_s, alarm_s)
+    pictures = draw(begin_s, end_s, alarm_s)
     epilogue(collectd, [os.path.relpath(picture) for picture in pictures])
     held.close()
     return 0 if alarm_s else 1
