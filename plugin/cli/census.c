@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "census/census.h"
+#include <yajl/yajl_gen.h>
+
+#include "census/tell.h"
 #include "cli.h"
 
 static const char program[] = "procleak census";
@@ -141,19 +143,7 @@ static double now_s(void)
 
 static void print_error(const struct request *request, int err)
 {
-	const char *why = strerror(-err);
-
-	if (err == -ESRCH)
-		why = "there is no such process, or it ended, or runs another program now";
-	else if (err == -EACCES)
-		why = "not permitted: another user's process needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; "
-			  "kernel.yama.ptrace_scope must be below 3";
-	else if (err == -ENODATA)
-		why = "no page of its heap can be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are needed "
-			  "for another user's process";
-	else if (err == -ENOTSUP)
-		why = "32-bit programs are not understood";
-	fprintf(stderr, "%s: process %d: %s\n", program, (int)request->pid, why);
+	fprintf(stderr, "%s: process %d: %s\n", program, (int)request->pid, pl_census_tell_error(err));
 }
 
 static void print_progress(double left_s, bool on_terminal)
@@ -212,66 +202,22 @@ static int run_census(const struct request *request, const struct pl_procfs *fs,
 	return err;
 }
 
-static const char *kind_name(enum pl_census_kind kind)
+static int print_json(const struct pl_census_report *report)
 {
-	static const char *const names[] = { "type", "size", "pointer" };
+	yajl_gen gen = yajl_gen_alloc(NULL);
+	const unsigned char *text;
+	size_t len;
+	int err = -ENOMEM;
 
-	return names[kind];
-}
-
-static void print_json_text(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		if ((unsigned char)*text < ' ')
-			printf("\\u%04x", (unsigned)(unsigned char)*text);
-		else
-			putchar(*text);
+	if (!gen)
+		return err;
+	pl_census_tell_json(report, PL_CENSUS_ENTRIES_MAX, gen);
+	if (yajl_gen_get_buf(gen, &text, &len) == yajl_gen_status_ok) {
+		printf("%.*s\n", (int)len, text);
+		err = 0;
 	}
-	putchar('"');
-}
-
-static void print_json_entry(const struct pl_census_entry *entry)
-{
-	printf("{\"kind\":\"%s\",\"name\":", kind_name(entry->kind));
-	print_json_text(entry->name);
-	printf(",\"named_by\":\"%s\",\"detail\":", entry->named_by);
-	print_json_text(entry->detail);
-	printf(",\"objects_per_second\":%.3f,\"low\":%.3f,\"high\":%.3f", entry->objects_per_s,
-	       entry->low_per_s, entry->high_per_s);
-	if (entry->object_bytes > 0)
-		printf(",\"object_bytes\":%llu,\"bytes_per_second\":%.0f",
-		       (unsigned long long)entry->object_bytes, entry->bytes_per_s);
-	else
-		fputs(",\"object_bytes\":null,\"bytes_per_second\":null", stdout);
-	if (entry->object_bytes > 0 && entry->share >= 0)
-		printf(",\"share\":%.3f", entry->share);
-	else
-		fputs(",\"share\":null", stdout);
-	printf(",\"confidence\":%.4f}", entry->confidence);
-}
-
-static void print_json(const struct pl_census_report *report)
-{
-	fputs("{\"entries\":[", stdout);
-	for (size_t i = 0; i < report->entry_count; i++) {
-		if (i > 0)
-			putchar(',');
-		print_json_entry(&report->entries[i]);
-	}
-	printf("],\"inconclusive\":%s,\"reason\":", report->inconclusive ? "true" : "false");
-	if (report->reason[0])
-		print_json_text(report->reason);
-	else
-		fputs("null", stdout);
-	printf(",\"runtime\":\"%s\",\"allocator\":\"%s\",\"interval_seconds\":%.3f,\"heap_bytes\":%.0f,"
-	       "\"heap_growth_bytes_per_second\":%.0f,\"floor_objects_per_second\":%.1f,"
-	       "\"pages_read\":%llu,\"cpu_seconds\":%.4f}\n",
-	       report->runtime, report->allocator, report->interval_s, report->heap_bytes,
-	       report->heap_growth_per_s, report->floor_objects_per_s,
-	       (unsigned long long)report->pages_read, report->cpu_s);
+	yajl_gen_free(gen);
+	return err;
 }
 
 static void print_bytes(double bytes, int width)
@@ -298,8 +244,8 @@ static void print_entry(const struct pl_census_entry *entry)
 		printf("\t%3.0f %%", entry->share * 100);
 	else
 		printf("\t%5s", "?");
-	printf("  %6.2f %%  %-7s %s\n", floor(entry->confidence * 1e4) / 100, kind_name(entry->kind),
-	       entry->name);
+	printf("  %6.2f %%  %-7s %s\n", floor(entry->confidence * 1e4) / 100,
+	       pl_census_kind_name(entry->kind), entry->name);
 	printf("%66s (%s%s%s)\n", "", entry->named_by, entry->detail[0] ? ": " : "", entry->detail);
 }
 
@@ -359,9 +305,9 @@ int pl_cli_census(int argc, char **argv)
 		print_error(&request, err);
 		return PL_EXIT_USAGE;
 	}
-	if (request.json)
-		print_json(&report);
-	else
+	if (!request.json)
 		print_table(&request, &report);
+	else if (print_json(&report) < 0)
+		return PL_EXIT_USAGE;
 	return fflush(stdout) == 0 ? PL_EXIT_OK : PL_EXIT_USAGE;
 }

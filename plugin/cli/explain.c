@@ -247,6 +247,42 @@ static void print_mappings(const struct page *page)
 	}
 }
 
+static void print_census_entry(yajl_val entry)
+{
+	const double share = number_of(entry, "share");
+
+	printf("  %8.1f/s", number_of(entry, "objects_per_second"));
+	print_bytes(number_of(entry, "bytes_per_second"), 12);
+	fputs("/s  ", stdout);
+	if (isfinite(share))
+		printf("%3.0f %%  ", 100 * share);
+	else
+		printf("%5s  ", "");
+	print_safe(text_of(entry, "name") ? text_of(entry, "name") : "?");
+	printf("\n%34s(%s", "", text_of(entry, "named_by") ? text_of(entry, "named_by") : "?");
+	if (text_of(entry, "detail")) {
+		fputs(": ", stdout);
+		print_safe(text_of(entry, "detail"));
+	}
+	puts(")");
+}
+
+static void print_census(const struct page *page)
+{
+	const yajl_val census = member(page->root, "census");
+	const yajl_val entries = member(census, "entries");
+
+	if (!census)
+		return;
+	head(page, "What piles up");
+	for (size_t i = 0; i < count_of(entries) && i < 5; i++)
+		print_census_entry(item_of(entries, i));
+	if (!text_of(census, "reason"))
+		return;
+	fputs(count_of(entries) > 0 ? "  note: " : "  cannot tell: ", stdout);
+	print_wrapped(text_of(census, "reason"), 8);
+}
+
 static void print_cause(const struct page *page)
 {
 	const yajl_val drivers = member(page->root, "grows_with");
@@ -390,6 +426,7 @@ static void print_page(const struct page *page)
 	print_title(page);
 	print_regions(page);
 	print_mappings(page);
+	print_census(page);
 	print_cause(page);
 	print_limit(page);
 	print_tally(page, "fds", "Open files");

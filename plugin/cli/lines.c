@@ -123,6 +123,8 @@ int pl_lines_report(FILE *out, const struct pl_report *r)
 		add_number(gen, "idle_percent", r->idle_percent);
 	if (r->idle_window_s > 0)
 		add_number(gen, "idle_window_seconds", r->idle_window_s);
+	if (r->census)
+		add_text(gen, "census", r->census);
 	add_text(gen, "message", r->message);
 	return finish(out, gen);
 }

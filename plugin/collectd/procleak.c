@@ -140,7 +140,7 @@ static void remember_notify(const struct pl_config *config)
 
 static bool wants_notice(const struct pl_report *report)
 {
-	if (!report->alarm && !report->recovered)
+	if (!report->alarm && !report->recovered && !report->followup)
 		return false;
 	for (size_t i = 0; i < host.exception_count; i++) {
 		if (strcmp(host.exceptions[i].name, report->subject.match) == 0)

@@ -23,6 +23,7 @@ struct notice {
 	char metric[WORD_SIZE];
 	char where[WORD_SIZE];
 	char limit[WORD_SIZE];
+	char census[PL_CENSUS_LINE_SIZE];
 	char message[PL_MESSAGE_SIZE];
 	int severity;
 	int32_t pid;
@@ -86,6 +87,7 @@ static void fill_notice(struct notice *notice, const struct pl_report *report)
 	copy_word(notice->metric, report->metric);
 	copy_word(notice->where, report->where);
 	copy_word(notice->limit, report->limit);
+	snprintf(notice->census, sizeof(notice->census), "%s", report->census ? report->census : "");
 	memcpy(notice->message, report->message, sizeof(notice->message));
 	notice->message[sizeof(notice->message) - 1] = '\0';
 	notice->severity = severity_of(report);
@@ -116,6 +118,7 @@ static void add_details(notification_t *n, const struct notice *notice)
 	add_word(n, "where", notice->where);
 	add_word(n, "comm", notice->comm);
 	add_word(n, "limit", notice->limit);
+	add_word(n, "census", notice->census);
 	plugin_notification_meta_add_double(n, "rate_bytes_per_hour", notice->rate_per_h);
 	plugin_notification_meta_add_double(n, "rate_low", notice->rate_low);
 	plugin_notification_meta_add_double(n, "rate_high", notice->rate_high);

@@ -165,6 +165,11 @@ static const char *get_message(const struct pl_subject_entry *entry)
 	return entry->story.message;
 }
 
+static const char *get_census(const struct pl_subject_entry *entry)
+{
+	return entry->story.census;
+}
+
 static const struct column columns[] = {
 	{ "Series", "Series", NULL, COLUMN_TEXT, true, false, get_id, NULL },
 	{ "Match", "Match", NULL, COLUMN_TEXT, false, false, get_match, NULL },
@@ -180,6 +185,7 @@ static const struct column columns[] = {
 	{ "Cause", "Cause", NULL, COLUMN_TEXT, true, false, get_cause, NULL },
 	{ "Grows", "What grows", NULL, COLUMN_TEXT, false, false, get_grows, NULL },
 	{ "Reason", "Reason", NULL, COLUMN_TEXT, false, false, get_reason, NULL },
+	{ "Census", "What piles up", NULL, COLUMN_TEXT, true, true, get_census, NULL },
 	{ "TimeLeft", "Time to limit", NULL, COLUMN_DURATION, true, false, NULL, get_time_left },
 	{ "Floor", "Smallest visible leak", "MiB/hour", COLUMN_NUMBER, true, false, NULL, get_floor },
 	{ "Processes", "Processes", NULL, COLUMN_NUMBER, true, false, NULL, get_processes },

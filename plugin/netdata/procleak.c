@@ -76,7 +76,7 @@ static void take_report(void *ctx, const struct pl_report *report)
 	struct host *host = ctx;
 
 	pl_subjects_report(&host->subjects, report);
-	if (report->alarm || report->recovered)
+	if (report->alarm || report->recovered || report->followup)
 		pl_log_write(host->log, PL_LOG_NOTICE, "%s", report->message);
 	else
 		pl_log_write(host->log, PL_LOG_DEBUG, "%s", report->message);

@@ -353,6 +353,7 @@ void pl_subjects_report(struct pl_subjects *subjects, const struct pl_report *re
 	copy_word(story->metric, sizeof(story->metric), report->metric);
 	copy_word(story->where, sizeof(story->where), report->where);
 	copy_word(story->message, sizeof(story->message), report->message);
+	copy_word(story->census, sizeof(story->census), report->census);
 	entry->relabel = true;
 }
 

@@ -26,6 +26,7 @@ struct pl_subject_story {
 	char metric[PL_SUBJECT_WORD_SIZE];
 	char where[PL_SUBJECT_WORD_SIZE];
 	char message[PL_MESSAGE_SIZE];
+	char census[PL_CENSUS_LINE_SIZE]; /* what piles up; "": not known */
 };
 
 /* One that has charts, and its last reading: the live table is made of these. */

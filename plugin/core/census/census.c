@@ -30,6 +30,7 @@ struct pl_census {
 	double begun_s;
 	double ended_s;
 	double cpu_s;
+	double held_s;               /* by the last look */
 	unsigned looks;              /* taken */
 	double due[PL_CENSUS_LOOKS]; /* parts of the interval */
 	uint64_t pages_read;
@@ -148,9 +149,11 @@ static int see_present(struct pl_census *census)
 static int take_first_look(struct pl_census *census)
 {
 	const uint64_t windows = pl_census_target_window_count(&census->target);
+	const uint64_t most =
+		census->options.windows_max > 0 ? census->options.windows_max : WINDOWS_MAX;
 	int err;
 
-	census->share = windows > WINDOWS_MAX ? (double)WINDOWS_MAX / (double)windows : 1;
+	census->share = windows > most ? (double)most / (double)windows : 1;
 	err = see_present(census);
 	if (err < 0)
 		return err;
@@ -290,6 +293,7 @@ int pl_census_begin(struct pl_census **out, const struct pl_procfs *fs, const st
 		return err;
 	}
 	census->looks = 1;
+	census->held_s = census->target.held_s;
 	census->cpu_s += thread_cpu_s() - cpu_before_s;
 	*out = census;
 	return 0;
@@ -302,9 +306,20 @@ double pl_census_due_s(const struct pl_census *census)
 	return census->begun_s + census->options.interval_s * census->due[census->looks];
 }
 
+void pl_census_stretch(struct pl_census *census, double interval_s)
+{
+	census->options.interval_s = interval_s;
+}
+
+double pl_census_held_s(const struct pl_census *census)
+{
+	return census->held_s;
+}
+
 int pl_census_step(struct pl_census *census, double now_s)
 {
 	const double cpu_before_s = thread_cpu_s();
+	const double held_before_s = census->target.held_s;
 	int err;
 
 	if (pl_census_due_s(census) < 0)
@@ -312,6 +327,7 @@ int pl_census_step(struct pl_census *census, double now_s)
 	census->panel.at[census->looks] = now_s - census->begun_s;
 	err = take_later_look(census);
 	census->cpu_s += thread_cpu_s() - cpu_before_s;
+	census->held_s = census->target.held_s - held_before_s;
 	if (err < 0)
 		return err;
 	census->looks++;
@@ -473,6 +489,7 @@ static void write_report(const struct pl_census *census, const struct candidates
 		.allocator = census->runtime.allocator,
 		.interval_s = interval_s,
 		.pages_read = census->pages_read,
+		.held_s = census->target.held_s,
 		.page_bytes = census->target.page_bytes,
 		.heap_bytes = census->panel.total[0] * (double)census->target.page_bytes,
 	};
@@ -526,6 +543,7 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 int pl_census_finish(struct pl_census *census, struct pl_census_report *out)
 {
 	const double cpu_before_s = thread_cpu_s();
+	const double held_before_s = census->target.held_s;
 	struct candidates candidates = { .list = calloc(CANDIDATES_MAX, sizeof(*candidates.list)) };
 	int err = 0;
 
@@ -538,6 +556,7 @@ int pl_census_finish(struct pl_census *census, struct pl_census_report *out)
 		write_report(census, &candidates, out);
 		out->cpu_s = census->cpu_s + thread_cpu_s() - cpu_before_s;
 	}
+	census->held_s = census->target.held_s - held_before_s;
 	free(candidates.list);
 	return err;
 }

@@ -24,6 +24,7 @@
 struct pl_census_options {
 	uint32_t page_count;     /* four times as many at each look, and half as many new ones */
 	double interval_s;       /* from the first look to the last one */
+	uint32_t windows_max;    /* of 2 MiB, of which it is asked which pages are there; 0: many */
 	uint64_t seed;           /* of the choice of pages */
 	const char *symbols_dir; /* separate debug files, or NULL; borrowed until finish */
 };
@@ -57,7 +58,8 @@ struct pl_census_report {
 	double floor_objects_per_s; /* a slower leak would not have been told from chance */
 	uint64_t pages_read;
 	uint64_t page_bytes;
-	double cpu_s; /* that the census took */
+	double cpu_s;  /* that the census took */
+	double held_s; /* that it held the target's mmap lock, each time for some microseconds */
 };
 
 struct pl_census;
@@ -72,6 +74,12 @@ int pl_census_begin(struct pl_census **out, const struct pl_procfs *fs, const st
 
 /* When the next look is due, on the clock of now_s; below 0 when all is seen. */
 double pl_census_due_s(const struct pl_census *census);
+
+/* Spreads the looks that are still to come over another interval. */
+void pl_census_stretch(struct pl_census *census, double interval_s);
+
+/* For how long the last look held the target's mmap lock. */
+double pl_census_held_s(const struct pl_census *census);
 
 /* Takes the look that is due. Returns 0, or -errno (-ESRCH: ended, or another program now). */
 int pl_census_step(struct pl_census *census, double now_s);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAPS_BYTES_MAX ((size_t)16 << 20)
@@ -12,6 +13,25 @@
 
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Each such read takes the target's mmap lock. */
+static ssize_t read_locked(struct pl_census_target *target, int fd, void *buf, size_t size,
+                           uint64_t offset)
+{
+	const double begin_s = now_s();
+	const ssize_t n = pl_procfs_read_at(fd, buf, size, offset);
+
+	target->held_s += now_s() - begin_s;
+	return n;
+}
 
 static void forget_files(struct pl_census_target *target)
 {
@@ -108,9 +128,11 @@ static ssize_t read_maps_text(const struct pl_census_target *target, char **out)
 
 static int read_maps(struct pl_census_target *target)
 {
+	const double begin_s = now_s();
 	const ssize_t n = read_maps_text(target, &target->maps_text);
 	ssize_t count;
 
+	target->held_s += now_s() - begin_s;
 	if (n < 0)
 		return (int)n;
 	count = pl_census_maps_parse(target->maps_text, (size_t)n, target->mappings, MAPPINGS_MAX);
@@ -172,7 +194,7 @@ static bool is_chosen(uint64_t base, double share, uint64_t seed)
 }
 
 /* Looks at the part from..to of one window. */
-static int look_at_window(const struct pl_census_target *target, uint64_t from, uint64_t to,
+static int look_at_window(struct pl_census_target *target, uint64_t from, uint64_t to,
                           struct pl_census_pages *out, uint64_t *swapped_count)
 {
 	const uint64_t window_bytes = target->page_bytes * PL_CENSUS_WINDOW_PAGES;
@@ -181,8 +203,8 @@ static int look_at_window(const struct pl_census_target *target, uint64_t from, 
 	const size_t count = (size_t)((to - from) / target->page_bytes);
 	uint64_t entries[PL_CENSUS_WINDOW_PAGES];
 	struct pl_census_window *window = NULL;
-	const ssize_t n = pl_procfs_read_at(target->pagemap_fd, entries, count * sizeof(entries[0]),
-	                                    from / target->page_bytes * sizeof(entries[0]));
+	const ssize_t n = read_locked(target, target->pagemap_fd, entries, count * sizeof(entries[0]),
+	                              from / target->page_bytes * sizeof(entries[0]));
 
 	if (n < 0)
 		return (int)n;
@@ -199,7 +221,7 @@ static int look_at_window(const struct pl_census_target *target, uint64_t from, 
 	return 0;
 }
 
-int pl_census_target_present(const struct pl_census_target *target, double share, uint64_t seed,
+int pl_census_target_present(struct pl_census_target *target, double share, uint64_t seed,
                              struct pl_census_pages *out, uint64_t *swapped_count)
 {
 	const uint64_t window_bytes = target->page_bytes * PL_CENSUS_WINDOW_PAGES;
@@ -231,19 +253,19 @@ int pl_census_target_present(const struct pl_census_target *target, double share
 	return 0;
 }
 
-static bool is_present(const struct pl_census_target *target, uint64_t address)
+static bool is_present(struct pl_census_target *target, uint64_t address)
 {
 	uint64_t entry;
 
-	return pl_procfs_read_at(target->pagemap_fd, &entry, sizeof(entry),
-	                         address / target->page_bytes * sizeof(entry)) == sizeof(entry) &&
+	return read_locked(target, target->pagemap_fd, &entry, sizeof(entry),
+	                   address / target->page_bytes * sizeof(entry)) == sizeof(entry) &&
 	       (entry & PAGEMAP_PRESENT) != 0;
 }
 
-bool pl_census_target_page(const struct pl_census_target *target, uint64_t address, void *buf)
+bool pl_census_target_page(struct pl_census_target *target, uint64_t address, void *buf)
 {
 	return is_present(target, address) &&
-	       pl_procfs_read_at(target->mem_fd, buf, (size_t)target->page_bytes, address) ==
+	       read_locked(target, target->mem_fd, buf, (size_t)target->page_bytes, address) ==
 	           (ssize_t)target->page_bytes;
 }
 
@@ -336,7 +358,7 @@ size_t pl_census_target_read(struct pl_census_target *target, uint64_t address, 
 		size_t got = 0;
 
 		if (is_present(target, at)) {
-			const ssize_t n = pl_procfs_read_at(target->mem_fd, (char *)buf + used, part, at);
+			const ssize_t n = read_locked(target, target->mem_fd, (char *)buf + used, part, at);
 
 			got = n > 0 ? (size_t)n : 0;
 		} else {

@@ -30,6 +30,7 @@ struct pl_census_target {
 	uint64_t start_code; /* changes at exec */
 	uint64_t page_bytes;
 	uint64_t stack_bytes; /* what a thread's stack takes at most */
+	double held_s; /* that reads of its memory took since it was opened: its lock was held then */
 	int mem_fd;
 	int pagemap_fd;
 	char *maps_text;
@@ -53,14 +54,14 @@ int pl_census_target_refresh(struct pl_census_target *target);
  * The pages of heap that are present now, in windows chosen with probability `share` (always the
  * same ones for the same `seed`). *swapped_count is how many are in swap instead.
  */
-int pl_census_target_present(const struct pl_census_target *target, double share, uint64_t seed,
+int pl_census_target_present(struct pl_census_target *target, double share, uint64_t seed,
                              struct pl_census_pages *out, uint64_t *swapped_count);
 
 /* Windows of address space that heap mappings take. */
 uint64_t pl_census_target_window_count(const struct pl_census_target *target);
 
 /* Reads one page that is present. False when it is not there any more. */
-bool pl_census_target_page(const struct pl_census_target *target, uint64_t address, void *buf);
+bool pl_census_target_page(struct pl_census_target *target, uint64_t address, void *buf);
 
 /* Reads at most `size` bytes; returns how many, 0 when there are none. */
 size_t pl_census_target_read(struct pl_census_target *target, uint64_t address, void *buf,

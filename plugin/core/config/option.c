@@ -77,6 +77,8 @@ const struct pl_option pl_options[] = {
 	{ "Renotify", PL_OPTION_DURATION, PL_STORE_DOUBLE, BOTH(settings.renotify_s), 60, 365 * DAY_S,
 	  "1d", "least time between two alerts about the same leak" },
 	{ "Notify", PL_OPTION_BOOL, PL_STORE_BOOL, BOTH(settings.notify), 0, 1, "true", "send alerts" },
+	{ "Census", PL_OPTION_BOOL, PL_STORE_BOOL, BOTH(settings.census), 0, 1, "false",
+	  "after an alert, find out which type of object piles up, from a few MiB of its memory" },
 	{ "TimeScale", PL_OPTION_NUMBER, PL_STORE_DOUBLE, GLOBAL(time_scale), 1, 100000, "1",
 	  "make the detector's durations so many times shorter (demonstrations, soak tests)" },
 

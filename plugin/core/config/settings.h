@@ -27,6 +27,7 @@ struct pl_settings {
 	bool notify;                     /* Notify: the host sends alerts of its own */
 	bool idle_memory;                /* IdleMemory: what of the growth is not touched any more */
 	double idle_max_size_bytes;      /* IdleMemoryMaxSize: not of larger processes */
+	bool census;                     /* Census: look what a leaking process piles up */
 };
 
 /* Which groups of series a host publishes, per match. */

@@ -108,7 +108,8 @@ struct pl_reading {
 	const struct pl_cgroup_parts *cgroup;  /* kind CGROUP only: summed over them */
 };
 
-#define PL_MESSAGE_SIZE 256 /* with its NUL: what a collectd notification holds */
+#define PL_CENSUS_LINE_SIZE 160 /* what piles up, with its NUL */
+#define PL_MESSAGE_SIZE 256     /* with its NUL: what a collectd notification holds */
 
 /* A change of verdict of a process (or of a match as a whole, pid 0). */
 struct pl_report {
@@ -118,6 +119,7 @@ struct pl_report {
 	enum pl_verdict previous;
 	bool alarm;                 /* a host should notify */
 	bool recovered;             /* an earlier alarm is over */
+	bool followup;              /* to an alarm: a census has found more; a host should notify */
 	bool confirmed;             /* leaking, confirmed twice over: FAILURE rather than WARNING */
 	const char *reason;         /* why: "flat", "warming-up", "sawtooth", "drift", ... */
 	const char *metric;         /* the series that grows: "anon", "shmem", "threads", "fds", ... */
@@ -138,6 +140,7 @@ struct pl_report {
 	bool idle_known;
 	double idle_percent;  /* of the growth was not touched ... */
 	double idle_window_s; /* ... for so long; 0: for how long is not known */
+	const char *census;   /* what piles up, in one line; NULL: not known */
 	char message[PL_MESSAGE_SIZE];
 };
 

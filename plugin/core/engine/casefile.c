@@ -16,6 +16,13 @@ static uint32_t blamed(const struct pl_engine *engine, const struct pl_report *r
 	return PL_ROSTER_NONE;
 }
 
+struct pl_process *pl_engine_blamed(struct pl_engine *engine, const struct pl_report *report)
+{
+	const uint32_t index = blamed(engine, report);
+
+	return index == PL_ROSTER_NONE ? NULL : engine->processes[index];
+}
+
 static void add_siblings(const struct pl_engine *engine, const struct pl_group *group,
                          struct pl_evidence_case *about)
 {
@@ -71,7 +78,7 @@ static bool pay_for_regions(struct pl_engine *engine, const struct pl_process *p
 }
 
 void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *group,
-                             const struct pl_report *report)
+                             const struct pl_report *report, const struct pl_census_report *census)
 {
 	const char *directory = engine->config->evidence_dir;
 	struct pl_job job = { .kind = PL_JOB_EVIDENCE, .process = blamed(engine, report) };
@@ -86,7 +93,11 @@ void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *gr
 	job.evidence = make_case(engine, group, process, report);
 	if (!job.evidence)
 		return;
-	job.with_regions = pay_for_regions(engine, process, &job.grant);
+	job.evidence->has_census = census != NULL;
+	if (census)
+		job.evidence->census = *census;
+	/* the second time they are known already */
+	job.with_regions = !census && pay_for_regions(engine, process, &job.grant);
 	job.holds = job.with_regions;
 	if (!pl_worker_post(engine->worker, &job)) {
 		if (job.with_regions)

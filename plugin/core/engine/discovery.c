@@ -96,6 +96,7 @@ static double age_of(struct pl_engine *engine, uint64_t start_ticks)
 static bool begin_process(struct pl_engine *engine, struct pl_process *process,
                           const struct pl_roster_entry *entry)
 {
+	pl_engine_forget_census(process);
 	*process = (struct pl_process){ .track = process->track, .ledger = process->ledger };
 	process->ident = (struct pl_ident){ entry->pid, entry->start_ticks };
 	process->first_s = engine->now.mono_s;

@@ -56,9 +56,11 @@ static void free_parts(struct pl_engine *engine)
 	for (size_t i = 0; i < engine->process_count; i++) {
 		free(engine->processes[i]->track);
 		free(engine->processes[i]->ledger);
+		pl_engine_forget_census(engine->processes[i]);
 		free(engine->processes[i]);
 	}
 	pl_engine_free_cgroups(engine);
+	pl_engine_free_census(engine);
 	pl_engine_forget_restored(engine);
 	pl_state_writer_free(engine->state);
 	free(engine->processes);
@@ -132,6 +134,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 		pl_engine_evidence_done(engine, job);
 	else if (job->kind == PL_JOB_CGROUP)
 		pl_engine_cgroup_done(engine, job);
+	else if (job->kind == PL_JOB_CENSUS)
+		pl_engine_census_done(engine, job);
 	else
 		pl_engine_deep_done(engine, job);
 }
@@ -151,6 +155,8 @@ static void job_returned(void *ctx, const struct pl_job *job)
 {
 	if (job->kind == PL_JOB_DEEP)
 		pl_engine_deep_returned(ctx, job);
+	else if (job->kind == PL_JOB_CENSUS)
+		pl_engine_census_done(ctx, job);
 }
 
 static void collect(struct pl_engine *engine)
@@ -179,6 +185,7 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	pl_engine_post_deep(engine);
 	pl_engine_post_regions(engine);
 	pl_engine_post_cgroups(engine);
+	pl_engine_step_census(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }
 

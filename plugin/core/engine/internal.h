@@ -71,6 +71,7 @@ struct pl_process {
 	uint32_t regions_tick;
 	enum pl_verdict regions_verdict; /* when they were last asked for */
 
+	struct pl_census_note *census; /* NULL: none was asked for */
 	enum pl_verdict verdict;
 	struct pl_track *track;   /* stays with the entry when it is reused, as does the ledger */
 	struct pl_ledger *ledger; /* NULL: no process of this entry was ever read */
@@ -178,7 +179,9 @@ struct pl_engine {
 	double save_due_s;
 	bool saving; /* the worker writes it out */
 	struct pl_complaint save_complaint;
-	unsigned evidence_pending; /* jobs under way */
+	struct pl_engine_census *census; /* the one under way; NULL: none is */
+	bool census_wanted;              /* some process may wait for one */
+	unsigned evidence_pending;       /* jobs under way */
 	struct pl_complaint evidence_complaint;
 	struct pl_complaint denied_complaint;
 	struct pl_complaint stuck_complaint;
@@ -266,11 +269,30 @@ void pl_engine_cgroup_findings(const struct pl_engine *engine, const struct pl_c
 void pl_engine_free_cgroups(struct pl_engine *engine);
 
 /* casefile.c: a file about each leak that is alerted. */
+/* With what a census found, when one was taken: that replaces the file without it. */
 void pl_engine_keep_evidence(struct pl_engine *engine, const struct pl_group *group,
-                             const struct pl_report *report);
+                             const struct pl_report *report, const struct pl_census_report *census);
+/* The process that a report names, if it still runs; or NULL. */
+struct pl_process *pl_engine_blamed(struct pl_engine *engine, const struct pl_report *report);
 void pl_engine_evidence_done(struct pl_engine *engine, const struct pl_job *job);
 
+/* census.c: what a leaking process piles up. */
+/* After an alarm: one is taken as soon as the budget allows. */
+void pl_engine_want_census(struct pl_engine *engine, const struct pl_group *group,
+                           const struct pl_report *report);
+/* Adds what the last one found to a report about the same process. */
+void pl_engine_add_census(struct pl_engine *engine, struct pl_report *report);
+void pl_engine_step_census(struct pl_engine *engine);
+void pl_engine_census_done(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_census_stuck(struct pl_engine *engine);
+void pl_engine_forget_census(struct pl_process *process);
+/* Of the one under way; the worker must not have it. */
+void pl_engine_free_census(struct pl_engine *engine);
+
 /* judging.c: histories and verdicts. */
+/* Hands a report to the host. */
+void pl_engine_tell(struct pl_engine *engine, const struct pl_group *group,
+                    struct pl_report *report);
 /* Begins a process' history anew. Returns 0, or -1 when out of memory. */
 int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process);
 /* Tells its matches that this run of the program is over. */

@@ -40,8 +40,12 @@ void pl_engine_tell(struct pl_engine *engine, const struct pl_group *group,
 		pl_engine_save_soon(engine);
 	if (report->subject.pid > 0)
 		report->subject.start_s = pl_engine_start_s(engine, report->subject.start_ticks);
-	if (report->alarm)
-		pl_engine_keep_evidence(engine, group, report);
+	if (!report->followup)
+		pl_engine_add_census(engine, report);
+	if (report->alarm) {
+		pl_engine_keep_evidence(engine, group, report, NULL);
+		pl_engine_want_census(engine, group, report);
+	}
 	if (engine->emit.report)
 		engine->emit.report(engine->emit.ctx, report);
 }

@@ -115,6 +115,7 @@ static void begin_anew(struct pl_engine *engine, struct pl_process *process)
 	pl_engine_end_track(engine, process);
 	(void)pl_engine_begin_track(engine, process);
 	pl_engine_begin_regions(engine, process);
+	pl_engine_forget_census(process);
 	memset(&process->sample, 0, sizeof(process->sample));
 	process->deep_known = false;
 	process->counted = false;
@@ -538,6 +539,8 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 	}
 	if (job->kind == PL_JOB_REGIONS)
 		pl_engine_regions_stuck(engine, process);
+	if (job->kind == PL_JOB_CENSUS)
+		pl_engine_census_stuck(engine);
 	if (!process)
 		return;
 	for (uint32_t i = 0; i < process->stuck_count && wait_s < QUARANTINE_MAX_S; i++)

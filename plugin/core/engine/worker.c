@@ -250,6 +250,30 @@ static void read_cgroup(const struct pl_worker *worker, struct pl_job *job)
 	job->deep.cpu_us = thread_cpu_us() - begin_us;
 }
 
+static void take_census(const struct pl_worker *worker, struct pl_job *job)
+{
+	const uint64_t begin_us = thread_cpu_us();
+	struct pl_census_run *run = job->census;
+	struct pl_stat stat;
+
+	if (!run->census) {
+		job->error = pl_census_begin(&run->census, worker->fs, worker->host, job->ident.pid,
+		                             &run->options, run->now_s);
+		/* was that the process that was meant? */
+		if (job->error == 0)
+			job->error = pl_sample_stat(worker->fs, job->ident.pid, &stat);
+		if (job->error == 0 && stat.start_ticks != job->ident.start_ticks)
+			job->error = -ESRCH;
+	} else if (pl_census_due_s(run->census) >= 0) {
+		job->error = pl_census_step(run->census, run->now_s);
+	} else {
+		job->error = pl_census_finish(run->census, &run->report);
+		run->finished = job->error == 0;
+	}
+	job->deep.lock_us = run->census ? micros(pl_census_held_s(run->census)) : 0;
+	job->deep.cpu_us = thread_cpu_us() - begin_us;
+}
+
 /* The reads before it were dearer than was predicted. */
 static void do_without(struct pl_job *job)
 {
@@ -275,6 +299,8 @@ static void run_job(struct thread *thread, struct pl_job *job)
 		keep_evidence(thread, job);
 	else if (job->kind == PL_JOB_CGROUP)
 		read_cgroup(thread->worker, job);
+	else if (job->kind == PL_JOB_CENSUS)
+		take_census(thread->worker, job);
 	else
 		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, at_s,
 		                            sockets_max_age_s(job, at_s), &job->deep);

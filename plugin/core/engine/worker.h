@@ -8,6 +8,7 @@
 #ifndef PL_ENGINE_WORKER_H
 #define PL_ENGINE_WORKER_H
 
+#include "census/census.h"
 #include "config/settings.h"
 #include "discover/match.h"
 #include "engine/budget.h"
@@ -28,6 +29,16 @@ enum pl_job_kind {
 	PL_JOB_REGIONS,  /* tier 2 */
 	PL_JOB_EVIDENCE, /* writes a file about a leak */
 	PL_JOB_CGROUP,   /* the memory of deep.cgroup */
+	PL_JOB_CENSUS,   /* one look at what a process piles up, or the end of it */
+};
+
+/* A census under way: lent to the worker for the time of a job, and else the engine's. */
+struct pl_census_run {
+	struct pl_census_options options;
+	double now_s;             /* of the job */
+	struct pl_census *census; /* NULL before the first look */
+	bool finished;
+	struct pl_census_report report; /* then */
 };
 
 struct pl_job {
@@ -45,6 +56,7 @@ struct pl_job {
 	struct pl_state_writer *state;     /* SAVE only; the worker frees it */
 	struct pl_evidence_case *evidence; /* EVIDENCE only; likewise */
 	bool with_regions;                 /* EVIDENCE: smaps may be read for it once more */
+	struct pl_census_run *census;      /* CENSUS only; the engine frees it */
 
 	/* results */
 	uint16_t memberships[PL_MEMBERSHIPS_MAX]; /* indices of matches */

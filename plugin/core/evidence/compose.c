@@ -6,10 +6,12 @@
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
+#include "census/tell.h"
 #include "evidence/evidence.h"
 #include "explain/advice.h"
 
 #define TOP 20
+#define CENSUS_TOP 8
 
 static void add_string(yajl_gen gen, const char *text)
 {
@@ -236,6 +238,14 @@ static void add_places(yajl_gen gen, const struct pl_ledger *ledger)
 	yajl_gen_array_close(gen);
 }
 
+static void add_census(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	if (!c->has_census)
+		return;
+	key(gen, "census");
+	pl_census_tell_json(&c->census, CENSUS_TOP, gen);
+}
+
 static void add_tally(yajl_gen gen, const char *name, const struct pl_tally *tally)
 {
 	uint64_t others = tally->total_count;
@@ -388,6 +398,7 @@ static int compose(const struct pl_evidence_case *c, const struct pl_evidence_fa
 		add_regions(gen, &c->ledger);
 		add_places(gen, &c->ledger);
 	}
+	add_census(gen, c);
 	add_tally(gen, "fds", &facts->fds);
 	add_tally(gen, "sockets", &facts->sockets);
 	add_tally(gen, "threads", &facts->threads);
@@ -440,5 +451,5 @@ void pl_evidence_set_report(struct pl_evidence_case *out, const struct pl_report
 	copy_word(out->unit, sizeof(out->unit), report->unit);
 	out->report.subject.match = out->report.subject.comm = NULL;
 	out->report.reason = out->report.metric = out->report.where = NULL;
-	out->report.limit = out->report.unit = NULL;
+	out->report.limit = out->report.unit = out->report.census = NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef PL_EVIDENCE_EVIDENCE_H
 #define PL_EVIDENCE_EVIDENCE_H
 
+#include "census/census.h"
 #include "emit/emit.h"
 #include "procfs/procfs.h"
 #include "regions/ledger.h"
@@ -76,6 +77,8 @@ struct pl_evidence_case {
 	struct pl_ledger ledger;
 	uint32_t sibling_count;
 	struct pl_evidence_sibling siblings[PL_EVIDENCE_SIBLINGS];
+	bool has_census;
+	struct pl_census_report census;
 };
 
 /* Copies what a report borrows into the case. */
