@@ -19,6 +19,7 @@ WARNINGS += -Werror
 endif
 BASE_FLAGS := -std=gnu17 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Iplugin/core -MMD -MP
 COLLECTD_FLAGS := -DHAVE_CONFIG_H -isystem /usr/include/collectd -isystem /usr/include/collectd/core
+NETDATA_LIBS := -lcap -lseccomp
 LIBS := -linih -lyajl -lmnl -liberty -lm -pthread
 
 CORE_SRC := $(sort $(wildcard plugin/core/*/*.c))
@@ -50,7 +51,7 @@ $(BUILD)/procleak: $(CLI_OBJ) $(CORE_LIB)
 
 $(BUILD)/procleak.plugin: $(NETDATA_OBJ) $(CORE_LIB)
 	$(if $(Q),@echo "  LINK    $@")
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(NETDATA_OBJ) $(CORE_LIB) $(LIBS) -lcap
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(NETDATA_OBJ) $(CORE_LIB) $(LIBS) $(NETDATA_LIBS)
 
 $(CORE_LIB): $(CORE_OBJ)
 	$(if $(Q),@echo "  AR      $@")
@@ -78,15 +79,15 @@ $(COLLECTD_TEST): tests/unit/collectd_test.c $(COLLECTD_OBJ) $(CORE_LIB)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(COLLECTD_OBJ) \
 		$(CORE_LIB) $(LIBS)
 
-# What the Netdata plugin prints, without its main().
-NETDATA_TEST := $(BUILD)/tests/unit/netdata_test
+# What the Netdata plugin is made of, without its main().
+NETDATA_TEST := $(addprefix $(BUILD)/tests/unit/,netdata_test sandbox_test)
 NETDATA_PARTS := $(filter-out %/netdata/procleak.o,$(NETDATA_OBJ))
 
-$(NETDATA_TEST): tests/unit/netdata_test.c $(NETDATA_PARTS) $(CORE_LIB)
+$(NETDATA_TEST): $(BUILD)/tests/unit/%: tests/unit/%.c $(NETDATA_PARTS) $(CORE_LIB)
 	$(if $(Q),@echo "  TEST    $@")
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(NETDATA_PARTS) \
-		$(CORE_LIB) $(LIBS) -lcap
+		$(CORE_LIB) $(LIBS) $(NETDATA_LIBS)
 
 unit-tests: $(UNIT_BIN)
 

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "cli.h"
 
@@ -35,6 +36,8 @@ static void print_usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+	/* it starts no other program, and nothing that could be made to gains a privilege */
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (argc < 2) {
 		print_usage(stderr);
 		return PL_EXIT_USAGE;

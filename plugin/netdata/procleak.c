@@ -19,6 +19,7 @@
 #include "function.h"
 #include "requests.h"
 #include "rights.h"
+#include "sandbox.h"
 #include "setup.h"
 #include "subjects.h"
 #include "wire.h"
@@ -222,6 +223,17 @@ static int refuse(struct host *host)
 	return EXIT_FAILURE;
 }
 
+static void enter_sandbox(const struct host *host)
+{
+	const int error = host->setup.no_sandbox ? 0 : pl_sandbox_enter();
+
+	if (host->setup.no_sandbox)
+		pl_log_write(host->log, PL_LOG_WARNING, "system calls are not limited: sandbox=no");
+	else if (error < 0)
+		pl_log_write(host->log, PL_LOG_NOTICE, "system calls cannot be limited here: %s",
+		             strerror(-error));
+}
+
 static int run(struct host *host)
 {
 	const struct pl_emit emit = { host, take_reading, take_report, take_self };
@@ -231,6 +243,7 @@ static int run(struct host *host)
 	if (!config)
 		return refuse(host);
 	host->missing_capabilities = pl_rights_use(host->log);
+	enter_sandbox(host);
 	error = pl_procfs_open(&host->fs, config->proc_root, config->cgroup_root);
 	if (error < 0)
 		pl_config_free(config);

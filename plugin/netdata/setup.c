@@ -46,6 +46,8 @@ static bool take_argument(const char *argument, struct pl_setup *setup)
 		setup->version = true;
 	else if (strncmp(argument, "config=", 7) == 0 && argument[7])
 		setup->config = argument + 7;
+	else if (strcmp(argument, "sandbox=no") == 0)
+		setup->no_sandbox = true;
 	else if (strncmp(argument, "ticks=", 6) == 0 && parse_number(argument + 6, INT_MAX, &number))
 		setup->tick_count = (unsigned)number;
 	else if (parse_number(argument, UPDATE_EVERY_MAX_S, &number))
@@ -68,12 +70,13 @@ const char *pl_setup_arguments(int argc, char **argv, struct pl_setup *out)
 
 void pl_setup_usage(void)
 {
-	puts("usage: " PROGRAM " [UPDATE_EVERY] [debug] [ticks=N] [config=FILE]\n"
+	puts("usage: " PROGRAM " [UPDATE_EVERY] [debug] [ticks=N] [config=FILE] [sandbox=no]\n"
 	     "\n"
 	     "Netdata starts it. UPDATE_EVERY is in seconds. In a shell, `" PROGRAM " 1 debug` prints\n"
 	     "what Netdata would read, and on standard error all that there is to say; `ticks=N` ends\n"
 	     "it after so many readings. Without config=FILE it reads " CONFIG_FILE " in\n"
-	     "$NETDATA_USER_CONFIG_DIR (/etc/netdata), then in $NETDATA_STOCK_CONFIG_DIR.");
+	     "$NETDATA_USER_CONFIG_DIR (/etc/netdata), then in $NETDATA_STOCK_CONFIG_DIR.\n"
+	     "It allows itself no other system calls than it needs, unless sandbox=no.");
 }
 
 /* --- log ---------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ struct pl_setup {
 	bool debug;          /* run in a shell: log everything, do not wait for Netdata's end */
 	unsigned tick_count; /* end after so many ticks; 0: without end */
 	const char *config;  /* file named on the command line; NULL: the usual places */
-	bool usage;          /* only print how it is called */
+	bool no_sandbox;
+	bool usage; /* only print how it is called */
 	bool version;
 };
 

@@ -75,6 +75,16 @@ class Plugin:
             return None
 
 
+def threads(pid, key):
+    """What /proc says by this name of each thread: {"2", ...}."""
+    found = set()
+    for tid in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, tid), encoding="utf-8",
+                  errors="replace") as file:
+            found |= {line.split()[1] for line in file if line.startswith(key + ":")}
+    return found
+
+
 def capabilities(pid):
     with open("/proc/%d/status" % pid, encoding="utf-8", errors="replace") as file:
         status = dict(line.split(":\t", 1) for line in file if ":\t" in line)
@@ -218,6 +228,25 @@ ok(done.returncode == 0 and done.stdout.count(b"BEGIN 'procleak.named_processes'
    "debug prints so many ticks, whatever its input", done)
 done = subprocess.run([PLUGIN, "--help"], stdout=subprocess.PIPE, check=False)
 ok(done.returncode == 0 and b"usage:" in done.stdout, "--help helps")
+
+# system calls
+if threads(os.getpid(), "Seccomp"):
+    write("etc/procleak.conf", CONF)
+    plugin = Plugin(1)
+    plugin.read(rb"END\n[^\0]*END\n")
+    pid = plugin.process.pid
+    ok(wait_for(lambda: len(os.listdir("/proc/%d/task" % pid)) > 1) and
+       threads(pid, "Seccomp") == {"2"} and threads(pid, "NoNewPrivs") == {"1"},
+       "system calls are limited, of all its threads", threads(pid, "Seccomp"))
+    plugin.process.stdin.close()
+    said = plugin.said()
+    ok(plugin.ends() == 0 and not re.search("permitted|cannot", said), "and none is missed", said)
+    plugin = Plugin(1, "sandbox=no")
+    plugin.read(rb"END\n")
+    ok(threads(plugin.process.pid, "Seccomp") == threads(os.getpid(), "Seccomp"),
+       "sandbox=no leaves them as they are")
+    plugin.process.stdin.close()
+    ok("sandbox=no" in plugin.said(), "and says so")
 
 # rights
 if os.geteuid() == 0:
