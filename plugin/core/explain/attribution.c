@@ -65,17 +65,6 @@ struct blocks {
 	bool has_held;
 };
 
-/* The finest full level that reaches back to `since_s`, or the coarsest. */
-static enum pl_level level_for(const struct pl_history *h, double since_s)
-{
-	unsigned level = PL_LEVEL_30MIN;
-
-	while (level < PL_LEVEL_1D &&
-	       pl_history_block_s((enum pl_level)level) * PL_HISTORY_SLOTS < h->clock_s - since_s)
-		level++;
-	return (enum pl_level)level;
-}
-
 /* The values of a series at the times of `b`. False when it is missing at more than a few. */
 static bool align(const struct pl_history *h, enum pl_level level, enum pl_series series,
                   const struct blocks *b, double *out)
@@ -230,7 +219,7 @@ static void explain_flow(const struct pl_history *h, enum pl_level level, struct
 static void explain_best(const struct pl_history *h, enum pl_series series, double since_s,
                          enum pl_driver driver, struct explained *out)
 {
-	const enum pl_level coarse = level_for(h, since_s);
+	const enum pl_level coarse = pl_history_level_since(h, PL_LEVEL_30MIN, since_s);
 	struct blocks b;
 	struct explained finer = { .known = false };
 
@@ -257,7 +246,7 @@ static void set_per_unit(struct pl_attribution *out, double value, double error)
 static bool explain_held(const struct pl_history *h, enum pl_series series, double since_s,
                          enum pl_driver driver, struct pl_attribution *out)
 {
-	const enum pl_level level = level_for(h, since_s);
+	const enum pl_level level = pl_history_level_since(h, PL_LEVEL_30MIN, since_s);
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 	struct pl_regression fit;
 	struct blocks b;

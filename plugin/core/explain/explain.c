@@ -11,23 +11,12 @@ struct pair {
 	size_t n;
 };
 
-/* The finest full level that reaches back to `since_s`, or a coarser one that evens out noise. */
-static enum pl_level level_for(const struct pl_history *h, double since_s)
-{
-	unsigned level = PL_LEVEL_30MIN;
-
-	while (level < PL_LEVEL_1D &&
-	       pl_history_block_s((enum pl_level)level) * PL_HISTORY_SLOTS < h->clock_s - since_s)
-		level++;
-	return (enum pl_level)level;
-}
-
 static void pair_series(const struct pl_history *h, enum pl_series x, enum pl_series y,
                         double since_s, struct pair *out)
 {
 	struct pl_point a[PL_HISTORY_MAX_POINTS];
 	struct pl_point b[PL_HISTORY_MAX_POINTS];
-	const enum pl_level level = level_for(h, since_s);
+	const enum pl_level level = pl_history_level_since(h, PL_LEVEL_30MIN, since_s);
 	const size_t na = pl_history_points(h, level, x, PL_HISTORY_MAX_POINTS, a);
 	const size_t nb = pl_history_points(h, level, y, PL_HISTORY_MAX_POINTS, b);
 	size_t j = 0;

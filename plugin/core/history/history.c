@@ -34,6 +34,17 @@ double pl_history_block_s(enum pl_level level)
 	return levels[level].block_s;
 }
 
+enum pl_level pl_history_level_since(const struct pl_history *h, enum pl_level finest,
+                                     double since_s)
+{
+	unsigned level = finest;
+
+	while (level + 1 < PL_LEVEL_COUNT &&
+	       levels[level].block_s * levels[level].slot_count < h->clock_s - since_s)
+		level++;
+	return (enum pl_level)level;
+}
+
 void pl_history_init(struct pl_history *history)
 {
 	*history = (struct pl_history){ .started = false };

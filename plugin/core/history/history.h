@@ -103,6 +103,10 @@ void pl_history_add(struct pl_history *history, double mono_s, double time_scale
 /* Length of a block of this level. */
 double pl_history_block_s(enum pl_level level);
 
+/* The finest level from `finest` on whose ring reaches back to `since_s`, or else the coarsest. */
+enum pl_level pl_history_level_since(const struct pl_history *history, enum pl_level finest,
+                                     double since_s);
+
 /*
  * Copies the newest `max_count` closed blocks of a series, oldest first; absent blocks are left
  * out. Returns how many. `out` has room for max_count.

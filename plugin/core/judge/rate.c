@@ -7,27 +7,11 @@
 #define LEAST_GAINS 6 /* half a day of pairs of blocks, two hours each */
 #define DAY_BENDS 2.5
 
-/* The finest full level whose ring reaches back to `since_s`. */
-static enum pl_level level_since(const struct pl_history *h, double since_s)
-{
-	unsigned level = PL_LEVEL_5MIN;
-
-	while (level + 1 < PL_LEVEL_COUNT &&
-	       pl_history_block_s((enum pl_level)level) *
-	               (level < PL_HISTORY_FINE_LEVELS ? PL_HISTORY_FINE_SLOTS : PL_HISTORY_SLOTS) <
-	           h->clock_s - since_s)
-		level++;
-	return (enum pl_level)level;
-}
-
 static size_t points_since(const struct pl_judge_input *input, double since_s, struct pl_point *p)
 {
-	unsigned level = level_since(input->history, since_s);
-
-	if (input->series != PL_SERIES_U && level < PL_LEVEL_30MIN)
-		level = PL_LEVEL_30MIN;
-	size_t n = pl_history_points(input->history, (enum pl_level)level, input->series,
-	                             PL_HISTORY_MAX_POINTS, p);
+	const enum pl_level finest = input->series == PL_SERIES_U ? PL_LEVEL_5MIN : PL_LEVEL_30MIN;
+	const enum pl_level level = pl_history_level_since(input->history, finest, since_s);
+	size_t n = pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
 	size_t first = 0;
 	while (first < n && p[first].t_s < since_s)
 		first++;
