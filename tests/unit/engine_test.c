@@ -473,6 +473,81 @@ static void test_routine_share(void)
 	remove_process(STEADY);
 }
 
+/* One mapping of `mib`, all of it there. */
+static void put_pages(int pid, unsigned mib)
+{
+	const uint64_t first_page = 0x10000000 / 4096;
+	const uint64_t entry = UINT64_C(1) << 63;
+	char text[512];
+	FILE *out;
+
+	snprintf(text, sizeof(text), "10000000-%x rw-p 00000000 00:00 0 [heap]\n",
+	         0x10000000 + mib * 1048576);
+	write_file(pid, "maps", text);
+	snprintf(text, sizeof(text), "%s/%d/pagemap", root, pid);
+	out = fopen(text, "w");
+	if (!out || fseek(out, (long)(first_page * sizeof(entry)), SEEK_SET) != 0)
+		abort();
+	for (unsigned i = 0; i < mib * 256; i++)
+		fwrite(&entry, sizeof(entry), 1, out);
+	fclose(out);
+}
+
+/* Too large for a rollup: sampled where that will do, else no more than a pulse; and said. */
+static void test_degrading(void)
+{
+	static const char *const settings[][3] = { { "d", "Command", "giant" },
+		                                       { NULL, "MaxLockTime", "5" },
+		                                       { NULL, NULL, NULL } };
+	static const char *const strict[][3] = { { "d", "Command", "giant" },
+		                                     { NULL, "MaxLockTime", "0.2" },
+		                                     { NULL, NULL, NULL } };
+	const struct fake giant = {
+		.pid = 80, .ppid = 1, .comm = "giant", .start_ticks = 10, .anon_kib = 256 * 1024
+	};
+	static struct seen seen;
+	const struct pl_reading *reading;
+	struct pl_engine *engine;
+
+	put_process(&giant);
+	put_pages(80, 256);
+	engine = start(&seen, settings);
+	tick(engine, &seen, 0);
+	tick(engine, &seen, 10);
+	reading = find(&seen, PL_SUBJECT_MATCH, "d", 0);
+	ok(reading && !pl_values_has(&reading->values, PL_M_PSS), "no rollup is read");
+	is_num(reading->cost.method, PL_METHOD_PULSE, "which is told");
+	ok(strstr(seen.last_log, "80 (giant) is too large") != NULL, "and said");
+	is_num(seen.self.degraded_count, 1, "and counted");
+	tick(engine, &seen, 70);
+	reading = find(&seen, PL_SUBJECT_MATCH, "d", 0);
+	is_num(reading->cost.method, PL_METHOD_SAMPLED, "its pages are sampled");
+	ok(reading->regions && reading->regions->bytes[PL_REGION_HEAP] == 256 * 1048576,
+	   "and tell its regions");
+	ok(reading->cost.degraded_count >= 2 && seen.self.degraded_total >= 2,
+	   "both count as degraded");
+	pl_engine_free(engine);
+
+	/* the pulse says that there is more than the sample found */
+	put_pages(80, 100);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 3; i++)
+		tick(engine, &seen, 1000 + i * 70);
+	reading = find(&seen, PL_SUBJECT_MATCH, "d", 0);
+	is_num(reading->cost.method, PL_METHOD_PULSE, "a sample that does not add up is no use");
+	ok(!reading->regions && reading->cost.read_count > 0, "and nothing is told of it");
+	pl_engine_free(engine);
+
+	engine = start(&seen, strict);
+	for (int i = 0; i < 3; i++)
+		tick(engine, &seen, 2000 + i * 70);
+	reading = find(&seen, PL_SUBJECT_MATCH, "d", 0);
+	is_num(reading->cost.lock_us_total, 0, "where even that is too long, no lock is held");
+	is_num(value_of(reading, PL_M_ANON), 256 * 1048576, "and the pulse goes on");
+	pl_engine_free(engine);
+	remove_process(80);
+}
+
 /* 4096 groups push the memory past what is read of status at first. */
 static void test_many_groups(void)
 {
@@ -591,6 +666,7 @@ int main(void)
 	test_many_groups();
 	test_turns();
 	test_routine_share();
+	test_degrading();
 	test_stuck();
 	test_unreadable();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);

@@ -74,8 +74,9 @@ static inline bool pl_findings_get(const struct pl_findings *f, enum pl_finding 
 /* The memory of a subject by region: disjoint parts, which add up to what is resident and in swap.
  */
 struct pl_region_bytes {
-	double age_s;  /* since it was read; of several processes, the oldest */
-	uint32_t seen; /* bit per region: it has held something since the start */
+	double age_s;      /* since it was read; of several processes, the oldest */
+	float error_share; /* of a sample: half its interval of 95 %; 0: all was read */
+	uint32_t seen;     /* bit per region: it has held something since the start */
 	uint64_t bytes[PL_REGION_COUNT];
 	uint64_t swap_bytes;
 };
@@ -92,6 +93,8 @@ struct pl_read_cost {
 	uint32_t read_count;
 	uint32_t deferred_count; /* reads put off by the budget */
 	uint32_t degraded_count; /* reads made smaller, or not at all, for the sake of its lock */
+	float error_share;       /* SAMPLED: half the interval of 95 % of its anonymous memory */
+	uint8_t method;          /* enum pl_method; of several processes, the least */
 };
 
 /* A subject at one tick. Counters of a match only rise, whatever its processes come and go. */

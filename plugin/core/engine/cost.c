@@ -71,6 +71,14 @@ void pl_engine_account_stuck(struct pl_engine *engine, struct pl_process *proces
 		process->lock_pending = false;
 }
 
+void pl_engine_degrade(struct pl_engine *engine, struct pl_process *process)
+{
+	engine->self.degraded_total++;
+	process->cost.degraded_count++;
+	for (uint16_t i = 0; i < process->group_count; i++)
+		engine->groups[process->groups[i]].cost.degraded_count++;
+}
+
 double pl_engine_walk_us(const struct pl_deep_result *deep)
 {
 	return (double)(deep->cpu_us < deep->lock_us ? deep->cpu_us : deep->lock_us);

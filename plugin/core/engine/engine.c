@@ -8,6 +8,7 @@
 #include "engine/internal.h"
 
 #define WALK_US_PER_MIB 50.0 /* until something was measured */
+#define WINDOW_US 10.0       /* likewise */
 #define STOP_TIMEOUT_S 0.5
 
 static double clock_s(clockid_t clock)
@@ -89,6 +90,7 @@ static int start(struct pl_engine *engine)
 	pl_budget_init(&engine->budget, config->deep_read_budget_percent, config->max_lock_ms_per_min,
 	               now.mono_s);
 	engine->walk_us_per_mib = WALK_US_PER_MIB;
+	engine->window_us = WINDOW_US;
 	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
 	if (!engine->worker)
 		return -ENOMEM;

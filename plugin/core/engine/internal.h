@@ -68,6 +68,7 @@ struct pl_process {
 	double regions_s;     /* when they were last read */
 	double regions_due_s; /* not before */
 	double regions_us;    /* what the last reading took; 0: none yet */
+	double sampled_us;    /* likewise, when it was a sample */
 	uint32_t regions_tick;
 	enum pl_verdict regions_verdict; /* when they were last asked for */
 
@@ -163,6 +164,8 @@ struct pl_engine {
 	size_t deep_cursor;
 	size_t urgent_cursor;
 	bool regions_busy;      /* one reading at a time is under way */
+	double window_us;       /* what a window of a sample takes here */
+	bool walk_known;        /* the next was measured */
 	double walk_us_per_mib; /* what a walk through resident pages takes here, rather too much */
 	size_t regions_cursor;
 	struct pl_cgroup **cgroups; /* entries reused */
@@ -185,6 +188,7 @@ struct pl_engine {
 	struct pl_complaint evidence_complaint;
 	struct pl_complaint denied_complaint;
 	struct pl_complaint stuck_complaint;
+	struct pl_complaint dear_complaint;
 	struct pl_complaint fds_complaint;
 	struct pl_complaint scan_complaint;
 	struct pl_complaint memberships_complaint;
@@ -233,6 +237,8 @@ bool pl_engine_account(struct pl_engine *engine, struct pl_process *process,
 /* A read hangs: it is paid for, and what it held is not ours to wait for. */
 void pl_engine_account_stuck(struct pl_engine *engine, struct pl_process *process,
                              const struct pl_job *job);
+/* A read of it was made smaller, or left out, for the sake of its lock. */
+void pl_engine_degrade(struct pl_engine *engine, struct pl_process *process);
 void pl_engine_defer(struct pl_engine *engine, struct pl_process *process);
 /* What a walk through its pages took, without what we were kept waiting meanwhile. */
 double pl_engine_walk_us(const struct pl_deep_result *deep);

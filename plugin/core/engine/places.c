@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/internal.h"
@@ -14,6 +15,14 @@
 #define FIRST_US 500.0
 #define OVER_ROLLUP 1.3
 
+/* Samples of windows: fewer say too little, more are not worth it. */
+#define WINDOWS_LEAST 32
+#define WINDOWS_MOST 2048
+#define WINDOW_MIB 2.0
+#define WALK_OVER_WINDOW 4.0 /* smaps looks at each page more closely */
+#define MISS_SHARE 0.1
+#define MISS_BYTES (16.0 * 1024 * 1024)
+
 void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *process)
 {
 	const double age_s = process->first_age_s > 0 ? process->first_age_s : 0;
@@ -22,6 +31,7 @@ void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *proces
 	process->regions_due_s = engine->now.mono_s + (wait_s > 0 ? wait_s : 0);
 	process->regions_verdict = PL_VERDICT_LEARNING;
 	process->regions_us = 0;
+	process->sampled_us = 0;
 	if (process->ledger)
 		*process->ledger = (struct pl_ledger){ 0 };
 }
@@ -75,33 +85,81 @@ static bool is_due(const struct pl_engine *engine, const struct pl_process *proc
 	       (process->verdict > process->regions_verdict && process->verdict >= PL_VERDICT_GROWING);
 }
 
+/* How many windows half of what its lock may be held will do for. */
+static size_t window_count(const struct pl_engine *engine)
+{
+	const double count = engine->budget.lock_ms_per_min * 1000 / 2 / engine->window_us;
+
+	return count < WINDOWS_MOST ? (size_t)count : WINDOWS_MOST;
+}
+
+static double sampled_us(const struct pl_engine *engine, const struct pl_process *process)
+{
+	if (process->sampled_us > 0)
+		return process->sampled_us;
+	return FIRST_US + (double)window_count(engine) / 2 * engine->window_us;
+}
+
+/*
+ * What the next reading will cost. When all of smaps would hold the lock for too long, a sample
+ * will have to do; below 0: and that would, too.
+ */
+static double plan(const struct pl_engine *engine, const struct pl_process *process,
+                   struct pl_sampled_request *sample)
+{
+	const double cost_us = pl_engine_regions_us(engine, process);
+	const double sample_us = sampled_us(engine, process);
+
+	if (pl_engine_lock_spacing_s(engine, cost_us) >= 0)
+		return cost_us;
+	if (pl_budget_spacing_s(&engine->budget, sample_us) < 0 || window_count(engine) < WINDOWS_LEAST)
+		return -1;
+	*sample = (struct pl_sampled_request){
+		.stride = process->ledger ? process->ledger->window_stride : 0,
+		.windows_most = window_count(engine),
+		.most_us = engine->budget.lock_ms_per_min * 1000,
+	};
+	return sample_us;
+}
+
+/* Until when it is left alone when it is read now. */
+static void set_due(const struct pl_engine *engine, struct pl_process *process, double spacing_s)
+{
+	const bool grows = process->verdict >= PL_VERDICT_GROWING;
+	double every_s = (grows ? GROWING_EVERY_S : STEADY_EVERY_S) / engine->config->time_scale;
+
+	if (spacing_s > every_s)
+		every_s = spacing_s;
+	process->regions_due_s = engine->now.mono_s + every_s;
+	process->regions_verdict = process->verdict;
+}
+
 /* Returns false when the budget is spent. */
 static bool post(struct pl_engine *engine, size_t index)
 {
 	struct pl_process *process = engine->processes[index];
-	const double cost_us = pl_engine_regions_us(engine, process);
-	const double spacing_s = pl_engine_lock_spacing_s(engine, cost_us);
-	const bool grows = process->verdict >= PL_VERDICT_GROWING;
-	/* the first reading is what all later ones are compared with */
-	const bool routine = !grows && process->ledger && process->ledger->reading_count > 0;
-	double every_s = (grows ? GROWING_EVERY_S : STEADY_EVERY_S) / engine->config->time_scale;
 	struct pl_job job = {
 		.kind = PL_JOB_REGIONS, .ident = process->ident, .process = (uint32_t)index, .holds = true
 	};
+	const double cost_us = plan(engine, process, &job.sample);
+	/* the first reading is what all later ones are compared with */
+	const bool routine = process->verdict < PL_VERDICT_GROWING && process->ledger &&
+	                     process->ledger->reading_count > 0;
 
 	/* rollups, which come more often, must not keep it from its turn */
-	process->lock_awaited = spacing_s >= 0 && !pl_engine_lock_is_free(engine, process);
+	process->lock_awaited = cost_us >= 0 && !pl_engine_lock_is_free(engine, process);
 	if (process->lock_awaited)
 		return true;
-	process->regions_due_s = engine->now.mono_s + every_s;
-	process->regions_verdict = process->verdict;
-	if (spacing_s < 0)
-		return true; /* too dear for MaxLockTime */
+	set_due(engine, process, pl_budget_rest_s(&engine->budget, cost_us));
+	if (cost_us < 0) {
+		pl_engine_degrade(engine, process);
+		return true;
+	}
+	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &job.thread_count);
 	if (!pl_budget_take(&engine->budget, cost_us, routine, &job.grant)) {
 		process->regions_due_s = engine->now.mono_s;
 		return false;
 	}
-	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &job.thread_count);
 	if (!pl_worker_post(engine->worker, &job)) {
 		pl_budget_settle(&engine->budget, &job.grant, 0);
 		process->regions_due_s = engine->now.mono_s;
@@ -110,6 +168,8 @@ static bool post(struct pl_engine *engine, size_t index)
 	engine->regions_busy = true;
 	process->regions_pending = true;
 	process->lock_pending = true;
+	if (job.sample.windows_most > 0)
+		pl_engine_degrade(engine, process);
 	return true;
 }
 
@@ -144,9 +204,60 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 	pl_track_set_places(process->track, process->ledger);
 	process->regions_s = engine->now.mono_s;
 	process->regions_tick = engine->tick;
-	pl_values_set(&process->sample.values, PL_M_HEAP,
-	              process->ledger->resident_bytes[PL_REGION_HEAP]);
 	pl_values_set(&process->sample.values, PL_M_MAPS, snapshot->mapping_count);
+	if (snapshot->window_stride == 0)
+		pl_values_set(&process->sample.values, PL_M_HEAP,
+		              process->ledger->resident_bytes[PL_REGION_HEAP]);
+}
+
+/* The pulse knows how much there is: a sample that comes to something else has missed it, such as
+ * one of a few pages in a reserve of terabytes. */
+static bool adds_up(const struct pl_process *process, const struct pl_job *job)
+{
+	const double half_bytes = (double)job->regions->error_share * job->sampled_bytes;
+	uint64_t anon_bytes = 0;
+	uint64_t swap_bytes = 0;
+	double known_bytes;
+
+	if (!pl_values_get(&process->sample.values, PL_M_ANON, &anon_bytes))
+		return true;
+	(void)pl_values_get(&process->sample.values, PL_M_SWAP, &swap_bytes);
+	known_bytes = (double)anon_bytes + (double)swap_bytes;
+	return fabs(job->sampled_bytes - known_bytes) <=
+	       half_bytes + MISS_SHARE * known_bytes + MISS_BYTES;
+}
+
+/* Where nothing but windows was ever measured, they say what a walk may take. */
+static void learn_window(struct pl_engine *engine, double window_us)
+{
+	if (window_us > engine->window_us)
+		engine->window_us = window_us;
+	else if (window_us > 0)
+		engine->window_us += (window_us - engine->window_us) / 8;
+	if (!engine->walk_known && window_us > 0)
+		engine->walk_us_per_mib = WALK_OVER_WINDOW * window_us / WINDOW_MIB;
+}
+
+static void sampled_done(struct pl_engine *engine, struct pl_process *process,
+                         const struct pl_job *job)
+{
+	const double took_us = (double)job->deep.lock_us;
+
+	learn_window(engine, job->window_us);
+	process->sampled_us = took_us > 1 ? took_us : 1;
+	if (job->error == 0 && adds_up(process, job)) {
+		take_over(engine, process, job->regions);
+		process->cost.method = PL_METHOD_SAMPLED;
+		process->cost.error_share = job->regions->error_share;
+		return;
+	}
+	process->cost.method = PL_METHOD_PULSE;
+	/* no better the next time */
+	process->regions_due_s = engine->now.mono_s + STEADY_EVERY_S / engine->config->time_scale;
+	if (job->error < 0 && job->error != -ETIME && job->error != -EFBIG)
+		pl_engine_count_error(engine, job->error);
+	if (job->error == -EACCES)
+		pl_engine_complain_of_denied(engine, process);
 }
 
 void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job)
@@ -160,6 +271,10 @@ void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job)
 	process->regions_pending = false;
 	if (!was_made) {
 		process->regions_due_s = engine->now.mono_s;
+		return;
+	}
+	if (job->sample.windows_most > 0) {
+		sampled_done(engine, process, job);
 		return;
 	}
 	process->regions_us = pl_engine_walk_us(&job->deep);
@@ -195,6 +310,7 @@ bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_proc
 	if (!is_recent(engine, process))
 		return false;
 	out->age_s = engine->now.mono_s - process->regions_s;
+	out->error_share = ledger->error_share;
 	out->seen = ledger->seen;
 	for (size_t i = 0; i < PL_REGION_COUNT; i++)
 		out->bytes[i] = ledger->resident_bytes[i];
@@ -214,7 +330,8 @@ void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *grou
 	const struct pl_ledger *ledger = process->ledger;
 	struct pl_region_bytes *sum = &group->regions;
 
-	if (!is_recent(engine, process))
+	/* of a sample it is not known what it shares with the others */
+	if (!is_recent(engine, process) || (group->member_count > 1 && ledger->window_stride > 0))
 		return;
 	const double age_s = engine->now.mono_s - process->regions_s;
 
@@ -225,6 +342,8 @@ void pl_engine_add_regions(const struct pl_engine *engine, struct pl_group *grou
 		add_bytes(sum, ledger->resident_bytes);
 	if (group->regions_have++ == 0 || age_s > sum->age_s)
 		sum->age_s = age_s;
+	if (ledger->error_share > sum->error_share)
+		sum->error_share = ledger->error_share;
 	sum->seen |= ledger->seen;
 	sum->swap_bytes += ledger->swap_bytes;
 }

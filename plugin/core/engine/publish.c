@@ -19,6 +19,8 @@ static void begin_sums(struct pl_engine *engine)
 		pl_group_sum_begin(&group->other);
 		group->regions = (struct pl_region_bytes){ 0 };
 		group->regions_have = 0;
+		group->cost.method = PL_METHOD_ROLLUP;
+		group->cost.error_share = 0;
 	}
 	pl_engine_sum_cgroups(engine);
 }
@@ -60,12 +62,23 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
 
+/* A sum is read no better than the worst of its parts. */
+static void take_method(struct pl_read_cost *sum, const struct pl_read_cost *part)
+{
+	if (part->method < sum->method)
+		sum->method = part->method;
+	if (part->method == PL_METHOD_SAMPLED && part->error_share > sum->error_share)
+		sum->error_share = part->error_share;
+}
+
 static void add_to_group(struct pl_engine *engine, struct pl_process *process, uint16_t i)
 {
 	struct pl_group *group = &engine->groups[process->groups[i]];
 	const struct pl_group_member member = { &process->sample.values, is_newborn(engine, process) };
 
 	pl_group_sum_add(&group->sum, &member);
+	if (!member.newborn)
+		take_method(&group->cost, &process->cost);
 	pl_engine_add_regions(engine, group, process);
 	if (!group->match || !group->match->per_process)
 		return;

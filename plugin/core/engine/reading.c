@@ -118,6 +118,7 @@ static void begin_anew(struct pl_engine *engine, struct pl_process *process)
 	pl_engine_forget_census(process);
 	memset(&process->sample, 0, sizeof(process->sample));
 	process->deep_known = false;
+	process->cost.method = PL_METHOD_PULSE;
 	process->counted = false;
 	process->first_age_s = 0;
 	process->first_s = engine->now.mono_s;
@@ -343,6 +344,23 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 	return want;
 }
 
+/* A rollup would hold its lock for longer than a minute allows: it is left out, and said. */
+static void note_too_dear(struct pl_engine *engine, struct pl_process *process)
+{
+	const bool was = process->too_dear;
+
+	process->too_dear = pl_engine_lock_spacing_s(engine, pl_engine_rollup_us(engine, process)) < 0;
+	if (!process->too_dear || was)
+		return;
+	pl_engine_degrade(engine, process);
+	if (process->cost.method == PL_METHOD_ROLLUP)
+		process->cost.method = PL_METHOD_PULSE;
+	pl_log_complain(&engine->log, &engine->dear_complaint, engine->now.mono_s, PL_LOG_NOTICE,
+	                "process %d (%s) is too large for a walk through all of its memory within "
+	                "MaxLockTime: no PSS, and its regions are sampled",
+	                (int)process->ident.pid, process->comm);
+}
+
 /* Returns false when the queue is full or the budget is spent. */
 static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 {
@@ -351,7 +369,7 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 		.kind = PL_JOB_DEEP, .ident = process->ident, .process = index, .tick_s = tick_s
 	};
 
-	process->too_dear = pl_engine_lock_spacing_s(engine, pl_engine_rollup_us(engine, process)) < 0;
+	note_too_dear(engine, process);
 	job.want = without_many_fds(engine, process, wanted_of(engine, process));
 	if (job.want == 0)
 		return true;
@@ -479,6 +497,7 @@ static void learn_walk(struct pl_engine *engine, double rss_bytes, double walk_u
 
 	if (rss_bytes < WALK_BYTES_MIN)
 		return;
+	engine->walk_known = true;
 	if (us_per_mib > engine->walk_us_per_mib)
 		engine->walk_us_per_mib = us_per_mib;
 	else
@@ -516,6 +535,8 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 		process->rollup_bytes = (double)rss_bytes;
 	if (!(job->want & PL_DEEP_ROLLUP))
 		return;
+	if (pl_values_has(&job->deep.values, PL_M_PSS))
+		process->cost.method = PL_METHOD_ROLLUP;
 	process->walk_us = pl_engine_walk_us(&job->deep);
 	learn_walk(engine, process->rollup_bytes, process->walk_us);
 }

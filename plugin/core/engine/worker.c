@@ -155,6 +155,7 @@ static void save(const struct pl_worker *worker, struct pl_job *job)
 struct regions {
 	struct pl_region_scan scan;
 	struct pl_region_snapshot snapshot;
+	struct pl_sampled_result sampled;
 	char buf[65536];
 };
 
@@ -168,10 +169,35 @@ static uint64_t micros(double seconds)
 	return seconds > 0 ? (uint64_t)(seconds * 1e6) : 0;
 }
 
+static void read_smaps(const struct pl_worker *worker, struct regions *regions, struct pl_job *job)
+{
+	const double begin_s = now_s();
+
+	pl_regions_begin(&regions->scan);
+	job->error = pl_procfs_stream(worker->fs, job->ident.pid, "smaps", regions->buf,
+	                              sizeof(regions->buf), feed_regions, &regions->scan);
+	job->deep.lock_us = micros(now_s() - begin_s);
+	if (job->error == 0)
+		job->error = pl_regions_end(&regions->scan, job->thread_count, &regions->snapshot);
+	job->regions = &regions->snapshot;
+}
+
+static void read_sampled(const struct pl_worker *worker, struct regions *regions,
+                         struct pl_job *job)
+{
+	job->sample.pid = job->ident.pid;
+	job->sample.page_bytes = worker->host->page_bytes;
+	job->sample.thread_count = job->thread_count;
+	job->error = pl_sampled_read(worker->fs, &job->sample, &regions->scan, &regions->sampled);
+	job->deep.lock_us = (uint64_t)regions->sampled.read_us;
+	job->window_us = regions->sampled.window_us;
+	job->sampled_bytes = regions->sampled.used_bytes;
+	job->regions = &regions->sampled.snapshot;
+}
+
 static void read_regions(struct thread *thread, struct pl_job *job)
 {
 	const uint64_t begin_us = thread_cpu_us();
-	const double begin_s = now_s();
 
 	if (!thread->regions)
 		thread->regions = malloc(sizeof(*thread->regions));
@@ -179,16 +205,11 @@ static void read_regions(struct thread *thread, struct pl_job *job)
 		job->error = -ENOMEM;
 		return;
 	}
-	struct regions *regions = thread->regions;
-
-	pl_regions_begin(&regions->scan);
-	job->error = pl_procfs_stream(thread->worker->fs, job->ident.pid, "smaps", regions->buf,
-	                              sizeof(regions->buf), feed_regions, &regions->scan);
-	job->deep.lock_us = micros(now_s() - begin_s);
-	if (job->error == 0)
-		job->error = pl_regions_end(&regions->scan, job->thread_count, &regions->snapshot);
+	if (job->sample.windows_most > 0)
+		read_sampled(thread->worker, thread->regions, job);
+	else
+		read_smaps(thread->worker, thread->regions, job);
 	job->deep.cpu_us = thread_cpu_us() - begin_us;
-	job->regions = &regions->snapshot;
 }
 
 /*

@@ -12,6 +12,7 @@
 #include "config/settings.h"
 #include "discover/match.h"
 #include "engine/budget.h"
+#include "engine/sampled.h"
 #include "evidence/evidence.h"
 #include "regions/regions.h"
 #include "sample/sample.h"
@@ -53,6 +54,7 @@ struct pl_job {
 	char comm[PL_COMM_SIZE];
 	double tick_s;         /* CLOCK_MONOTONIC: when the tick that asks for it began; DEEP only */
 	uint64_t thread_count; /* REGIONS only */
+	struct pl_sampled_request sample;  /* REGIONS: by windows, of which so many; 0: by smaps */
 	struct pl_state_writer *state;     /* SAVE only; the worker frees it */
 	struct pl_evidence_case *evidence; /* EVIDENCE only; likewise */
 	bool with_regions;                 /* EVIDENCE: smaps may be read for it once more */
@@ -65,6 +67,8 @@ struct pl_job {
 	char unit[PL_UNIT_SIZE];
 	struct pl_deep_result deep;               /* of REGIONS the costs alone */
 	const struct pl_region_snapshot *regions; /* the thread's: until the next job of this kind */
+	double sampled_bytes;                     /* of a sample: anonymous or in swap */
+	double window_us;                         /* and what a window took */
 	struct pl_cgroup_reading cgroup;          /* CGROUP only */
 	int error;
 };

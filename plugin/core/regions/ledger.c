@@ -176,6 +176,9 @@ static void update_points(struct pl_ledger *ledger)
 void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
                       double time_s, uint64_t work_us)
 {
+	if (ledger->window_stride != snapshot->window_stride)
+		*ledger = (struct pl_ledger){ .window_stride = snapshot->window_stride };
+	ledger->error_share = snapshot->error_share;
 	update_places(ledger, snapshot);
 	ledger->now.time_s = time_s;
 	ledger->now.work_us = work_us;

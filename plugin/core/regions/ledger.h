@@ -31,6 +31,8 @@ struct pl_ledger {
 	uint32_t stack_count;
 	uint32_t base_mapping_count;
 	uint32_t mapping_count;
+	uint32_t window_stride; /* how it was read: see struct pl_region_snapshot */
+	float error_share;
 	struct pl_ledger_point base;
 	struct pl_ledger_point middle; /* between a quarter and a half of the time since base */
 	struct pl_ledger_point next;   /* will be the middle */
@@ -49,7 +51,8 @@ struct pl_ledger {
 };
 _Static_assert(sizeof(struct pl_ledger) <= 5 * 1024, "the ledger is a few KiB a process");
 
-/* Adds a reading; the first one is the baseline. `ledger` starts as zeros. */
+/* Adds a reading; the first one is the baseline, and so is one that was read in another way, for
+ * the difference of two samples is no growth. `ledger` starts as zeros. */
 void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
                       double time_s, uint64_t work_us);
 

@@ -122,6 +122,8 @@ struct pl_region_snapshot {
 	uint32_t runtimes;    /* bits of enum pl_runtime */
 	uint32_t stack_count; /* thread stacks, those kept for reuse too */
 	uint32_t arena_count;
+	uint32_t window_stride; /* of a sample: windows.h; 0: all was read */
+	float error_share;      /* of a sample: half the interval of 95 % of the used bytes */
 	struct pl_region_total totals[PL_REGION_COUNT];
 	struct pl_region_total anon_by_size[PL_ANON_SIZES];
 	uint32_t place_count;
@@ -172,6 +174,9 @@ struct pl_region_scan {
 /* Feed it the text of smaps in pieces, cut anywhere. */
 void pl_regions_begin(struct pl_region_scan *scan);
 void pl_regions_feed(struct pl_region_scan *scan, const char *text, size_t len);
+
+/* Adds a mapping that was not fed as text; they ascend. */
+void pl_regions_add(struct pl_region_scan *scan, const struct pl_mapping *mapping);
 
 /*
  * `thread_count` tells stacks from other guarded mappings; 0 when unknown.

@@ -388,6 +388,11 @@ static void on_mapping(void *ctx, const struct pl_mapping *m)
 	}
 }
 
+void pl_regions_add(struct pl_region_scan *scan, const struct pl_mapping *mapping)
+{
+	on_mapping(scan, mapping);
+}
+
 void pl_regions_begin(struct pl_region_scan *scan)
 {
 	struct pl_smaps_parser *parser = &scan->parser;

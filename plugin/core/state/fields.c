@@ -285,6 +285,8 @@ static const struct pl_state_field ledger_fields[] = {
 	FIELD(struct pl_ledger, stack_count, U32),
 	FIELD(struct pl_ledger, base_mapping_count, U32),
 	FIELD(struct pl_ledger, mapping_count, U32),
+	FIELD(struct pl_ledger, window_stride, U32),
+	FIELD(struct pl_ledger, error_share, F32),
 	NESTED(struct pl_ledger, base, point_fields),
 	NESTED(struct pl_ledger, middle, point_fields),
 	NESTED(struct pl_ledger, next, point_fields),
