@@ -231,8 +231,9 @@ lint-format:
 	@$(CLANG_FORMAT) --dry-run -Werror $(LINT_SRC) $(LINT_HDR)
 
 lint-text:
-	@echo "  LINT    layers, text, headers"
+	@echo "  LINT    layers, text, promises, headers"
 	@status=0; tests/lint/layers.py . || status=1; tests/lint/text.py . || status=1; \
+		tests/lint/security.py . || status=1; \
 		tests/lint/headers.py . $(LINT_FLAGS) || status=1; exit $$status
 
 lint-compilers:

@@ -14,8 +14,10 @@ GOOD = {
                              "{\n\treturn pl_x((int)strlen(s));\n}\n",
     "plugin/core/log/l.c": "#include <stdio.h>\nvoid pl_l(FILE *f)\n{\n\tfputs(\"x\", f);\n}\n"
                            'const char *const pl_names[] = { "a" };\n',
+    "tests/lint/x.t": 'ok(True, "it "\n   "holds")\n',
     "plugin/cli/main.c": '#include "cli.h"\n#include "base/base.h"\nint main(void)\n{\n\treturn 0;\n}\n',
 }
+PROMISE = "| promise | test |\n|---|---|\n| It is safe. | %s |\n"
 SHORT = "int f(void)\n{\n" + "\t;\n" * 58 + "}\n"
 LONG = "int f(void)\n{\n" + "\t;\n" * 59 + "}\n"
 
@@ -69,6 +71,17 @@ CASES = (
      "no machine but one"),
     ("text", "a directory of every machine", "plugin/cli/main.c", "/* see /proc/1/stat */\n", None),
     ("text", "a ticket", "plugin/cli/main.c", "/* for iss" + "ue 7 */\n", "number of a ticket"),
+    ("security", "the good tree", None, None, None),
+    ("security", "a promise with its test", "SECURITY.md", PROMISE % '`tests/lint/x.t`: "it holds"', None),
+    ("security", "a promise without one", "SECURITY.md", PROMISE % "none", "no test is named"),
+    ("security", "one without a name", "SECURITY.md", PROMISE % "`tests/lint/x.t`", "no test is named"),
+    ("security", "one whose file is gone", "SECURITY.md", PROMISE % '`tests/lint/y.t`: "it holds"',
+     "tests/lint/y.t is no test"),
+    ("security", "one whose file nobody runs", "SECURITY.md", PROMISE % '`tests/x.c`: "it holds"',
+     "tests/x.c is no test"),
+    ("security", "one whose test was renamed", "SECURITY.md",
+     PROMISE % '`tests/lint/x.t`: "it holds", "it held"', 'has no test "it held"'),
+    ("security", "a page without promises", "SECURITY.md", "# Security\n", "promises nothing"),
     ("headers", "the good tree", None, None, None),
     ("headers", "a header that leans on another", "plugin/core/base/base.h", "uint64_t pl_x(void);\n",
      "does not compile alone"),
