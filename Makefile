@@ -133,9 +133,9 @@ bench: ## what it costs beside its peers, into BENCHMARKS.md (root; ARGS="--long
 		exit $$status
 
 # Programs that leak each at one place, and what reads where.
-REGION_PROGRAMS := $(addprefix $(BUILD)/tests/regions/,leak measure libpool.so)
+REGION_PROGRAMS := $(addprefix $(BUILD)/tests/regions/,leak benign measure libpool.so)
 
-$(BUILD)/tests/regions/leak: tests/regions/programs/leak.c
+$(BUILD)/tests/regions/leak $(BUILD)/tests/regions/benign: $(BUILD)/tests/regions/%: tests/regions/programs/%.c
 	$(if $(Q),@echo "  PROGRAM $@")
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< -pthread -ldl -lrt

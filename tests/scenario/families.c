@@ -388,6 +388,7 @@ static void leak_thp(struct scene *s, struct rng *r)
 	set_days(s, r, 4, 20);
 	draw_memory(p, r, fmax(p->base_bytes, 64 * MIB));
 	p->thp_share = 1;
+	s->show_huge = true;
 	p->noise_bytes = fmin(p->noise_bytes, MIB);
 	p->load_bytes_per_rps = 0;
 	add_leak(s, r, draw_driver(r), 6, 30);
@@ -992,6 +993,21 @@ static void fine_thp_collapse(struct scene *s, struct rng *r)
 	draw_memory(p, r, fmax(p->base_bytes, 100 * MIB));
 	p->thp_at_s = s->duration_s * rng_range(r, 0.1, 0.9);
 	p->thp_bloat = rng_range(r, 0.05, 0.6);
+	s->show_huge = rng_chance(r, 0.5);
+}
+
+/* Straight for days: only the huge pages tell it from a leak. */
+static void fine_thp_slow(struct scene *s, struct rng *r)
+{
+	struct program *p = &s->slots[0].program;
+	set_days(s, r, 4, 12);
+	draw_memory(p, r, fmax(p->base_bytes, 200 * MIB));
+	p->thp_share = 1;
+	p->thp_at_s = s->duration_s * rng_range(r, 0.05, 0.3);
+	p->thp_over_s = rng_range(r, 30, 60) * HOUR;
+	p->thp_bloat = rng_range(r, 0.2, 1);
+	s->columns = COLUMNS_ALL;
+	s->show_huge = true;
 }
 
 static void fine_lazyfree(struct scene *s, struct rng *r)
@@ -1395,6 +1411,7 @@ const struct family families[] = {
 	{ "fine-weekly-batch", "batch once a week", true, fine_weekly_batch },
 	{ "fine-peak-retained", "one-peak retention", false, fine_peak_retained },
 	{ "fine-thp-collapse", "THP collapse", false, fine_thp_collapse },
+	{ "fine-thp-slow", "THP collapse over days", false, fine_thp_slow },
 	{ "fine-lazyfree", "MADV_FREE backlog", false, fine_lazyfree },
 	{ "fine-jemalloc-decay", "jemalloc decay", false, fine_jemalloc_decay },
 	{ "fine-mmap-db", "mmap database", false, fine_mmap_db },

@@ -16,6 +16,7 @@ struct life {
 	double age_s;
 	double requests;
 	double cache, garbage, headroom, floor_rest, noise, walk, peak, lazy;
+	double filled; /* by khugepaged: share of the holes */
 	double load_noise, burst_until_s, pool_connections, pool_threads;
 	double sessions[SESSION_BINS]; /* by the time they began, a ring */
 	double leaked[LEAKS_MAX];
@@ -28,6 +29,7 @@ struct life {
 /* What a monitor reads at one instant. */
 struct reading {
 	double anon, file, shmem, swap, private_dirty, idle, vm_size, vm_data, heap, lazyfree;
+	double huge;
 	double threads, fds, connections, u;
 };
 
@@ -386,8 +388,12 @@ static double u_now(struct sim *sim, struct life *life, double per_s, const stru
 	live += leaked_of(life, LEAK_ANON) + leaked_unit_bytes(life);
 	double u = live + garbage_part(sim, life, per_s, live) + lazy_part(sim, life);
 	u = fmax(u + noise_part(sim, life), MIB);
-	if (p->thp_at_s > 0 && sim->now_s > p->thp_at_s)
-		u *= 1 + p->thp_bloat * (1 - exp(-(sim->now_s - p->thp_at_s) / (20 * MINUTE)));
+	if (p->thp_at_s > 0 && sim->now_s > p->thp_at_s) {
+		const double since_s = sim->now_s - p->thp_at_s;
+		life->filled = p->thp_over_s > 0 ? fmin(since_s / p->thp_over_s, 1)
+		                                 : 1 - exp(-since_s / (20 * MINUTE));
+		u *= 1 + p->thp_bloat * life->filled;
+	}
 	if (p->thp_share > 0)
 		u = (1 - p->thp_share) * u + ceil(p->thp_share * u / HUGE_PAGE) * HUGE_PAGE;
 	if (p->quantum_bytes > 0)
@@ -443,8 +449,10 @@ static void read_memory(struct sim *sim, struct life *life, struct reading *out)
 	            p->cold_share * fmax(0, u - leaked) * (1 + 0.2 * rng_normal(sim->rng));
 	out->heap = p->brk_heap ? 0.85 * u : fmin(264 * KIB, u);
 	const double stacks = out->threads * 8.2 * MIB;
-	/* address space is seldom given back */
-	life->most_u = fmax(life->most_u, u);
+	out->huge = p->thp_share * u * (p->thp_at_s > 0 ? life->filled : 1);
+	/* address space is seldom given back; holes are part of it */
+	const double holes = (1 + p->thp_bloat) / (1 + p->thp_bloat * life->filled);
+	life->most_u = fmax(life->most_u, u * holes);
 	out->vm_data = life->most_u * 1.05 + stacks + leaked_of(life, LEAK_VM) + 20 * MIB;
 	out->vm_size = out->vm_data + out->shmem + fmax(out->file, p->file_cap_bytes) + 60 * MIB;
 }
@@ -553,6 +561,7 @@ enum column {
 	COL_DIRTY,
 	COL_IDLE,
 	COL_LAZYFREE,
+	COL_HUGE,
 	COL_VM_SIZE,
 	COL_VM_DATA,
 	COL_HEAP,
@@ -582,6 +591,7 @@ static const struct {
 	[COL_DIRTY] = { "private_dirty_bytes", COLUMNS_ALL, 0 },
 	[COL_IDLE] = { "idle_bytes", COLUMNS_ALL, 0 },
 	[COL_LAZYFREE] = { "lazyfree_bytes", COLUMNS_ALL, 0 },
+	[COL_HUGE] = { "anon_huge_bytes", COLUMNS_ALL, 0 },
 	[COL_VM_SIZE] = { "vm_size_bytes", COLUMNS_PULSE, 0 },
 	[COL_VM_DATA] = { "vm_data_bytes", COLUMNS_PULSE, 0 },
 	[COL_HEAP] = { "heap_bytes", COLUMNS_ALL, 0 },
@@ -606,6 +616,8 @@ static bool column_shown(const struct scene *scene, enum column c)
 		return scene->show_idle;
 	case COL_LAZYFREE:
 		return scene->show_lazyfree;
+	case COL_HUGE:
+		return scene->show_huge;
 	case COL_LIMIT:
 		return scene->limit_bytes > 0;
 	case COL_HEAP:
@@ -675,6 +687,7 @@ static void row_fill(const struct sim *sim, const struct life *life, const struc
 	value[COL_DIRTY] = deep ? to_pages(reading->private_dirty) : (double)NAN;
 	value[COL_IDLE] = deep ? to_pages(reading->idle) : (double)NAN;
 	value[COL_LAZYFREE] = deep ? to_pages(reading->lazyfree) : (double)NAN;
+	value[COL_HUGE] = deep ? to_pages(reading->huge) : (double)NAN;
 	value[COL_HEAP] = deep ? to_pages(reading->heap) : (double)NAN;
 	value[COL_VM_SIZE] = to_pages(reading->vm_size);
 	value[COL_VM_DATA] = to_pages(reading->vm_data);

@@ -158,6 +158,7 @@ struct program {
 	double thp_share;     /* memory lies in huge pages: moves in units of 2 MiB */
 	double thp_at_s;      /* khugepaged fills in the holes from here on ... */
 	double thp_bloat;     /* ... by this share */
+	double thp_over_s;    /* ... evenly for so long; 0: in an hour, and less and less */
 	double fork_every_s;  /* snapshots: private pages are shared for ... */
 	double fork_length_s; /* ... so long */
 
@@ -198,6 +199,7 @@ struct scene {
 	enum columns columns;
 	bool show_idle;
 	bool show_lazyfree;
+	bool show_huge; /* anonymous huge pages */
 	bool show_heap;
 	uint64_t shuffle; /* order of the columns */
 	double t0_s;      /* Unix time */

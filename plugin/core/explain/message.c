@@ -196,6 +196,21 @@ static void add_details(struct text *t, const struct pl_explain_subject *s)
 	add_limit(t, s);
 }
 
+/* ": flat"; what not everybody knows is told in words. */
+static void add_steady(struct text *t, enum pl_reason reason)
+{
+	static const char *const words[PL_REASON_COUNT] = {
+		[PL_REASON_HUGE_PAGES] = "the kernel makes huge pages of small ones",
+		[PL_REASON_LAZYFREE] = "memory that was given back is not taken yet",
+		[PL_REASON_RETENTION] = "the load fell, glibc arenas keep what was freed",
+		[PL_REASON_BLIND] = "a managed heap, wholly resident: a leak inside would not show",
+	};
+
+	add(t, ": %s", pl_reason_name(reason));
+	if (words[reason])
+		add(t, " (%s)", words[reason]);
+}
+
 void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t size)
 {
 	struct text t = { out, size, 0 };
@@ -215,7 +230,7 @@ void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t si
 	add(&t, " %s", pl_verdict_name(s->verdict));
 	if (s->verdict <= PL_VERDICT_STEADY) {
 		if (s->verdict == PL_VERDICT_STEADY)
-			add(&t, ": %s", pl_reason_name(s->reason));
+			add_steady(&t, s->reason);
 		if (s->reason == PL_REASON_IN_USE)
 			add_idle(&t, s);
 		return;

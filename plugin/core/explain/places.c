@@ -4,9 +4,21 @@
 
 #define MOST 0.5 /* of the growth, to be called the place of it */
 
+/* What the heap's owner makes of it does not show outside. */
+static bool is_blind(const struct pl_ledger *ledger)
+{
+	uint64_t all_bytes = 0;
+
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_ANONYMOUS))
+			all_bytes += ledger->now.used_bytes[i];
+	return ledger->heap_is_full &&
+	       (double)ledger->now.used_bytes[PL_REGION_JAVA] >= MOST * (double)all_bytes;
+}
+
 void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out)
 {
-	*out = (struct pl_places){ .runtimes = ledger->runtimes };
+	*out = (struct pl_places){ .runtimes = ledger->runtimes, .blind = is_blind(ledger) };
 	for (unsigned set = 0; set < 2; set++) {
 		struct pl_region_share shares[PL_PLACES_KEPT];
 		const size_t count =
@@ -15,7 +27,8 @@ void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out)
 		out->count[set] = (uint8_t)count;
 		for (size_t i = 0; i < count; i++)
 			out->places[set * PL_PLACES_KEPT + i] =
-				(struct pl_place){ (uint8_t)shares[i].region, (float)shares[i].share };
+				(struct pl_place){ (uint8_t)shares[i].region, (float)shares[i].share,
+				                   (float)shares[i].growth_bytes };
 	}
 }
 

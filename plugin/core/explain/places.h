@@ -13,6 +13,7 @@
 struct pl_place {
 	uint8_t region; /* enum pl_region */
 	float share;    /* of the growth, 0..1 */
+	float grown_bytes;
 };
 
 /* The regions that grew the most, of anonymous and of shared memory apart. */
@@ -20,6 +21,7 @@ struct pl_places {
 	uint8_t count[2]; /* by enum pl_region_set; 0: not known */
 	struct pl_place places[2 * PL_PLACES_KEPT];
 	uint32_t runtimes; /* bits of enum pl_runtime */
+	bool blind;        /* most is a managed heap that cannot grow and is wholly resident */
 };
 
 void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out);

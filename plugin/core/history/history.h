@@ -27,13 +27,13 @@ enum pl_series {
 	PL_SERIES_UNTOUCHED,   /* private mappings never touched, VmData - U: bytes */
 	PL_SERIES_FDS,         /* count */
 	PL_SERIES_CONNECTIONS, /* count */
-	PL_SERIES_HEAP,        /* resident part of the brk heap: bytes */
 	PL_SERIES_EXACT_COUNT, /* from here on they are kept in 16 bits: pl_pack_number() */
 	PL_SERIES_THREADS = PL_SERIES_EXACT_COUNT, /* count */
+	PL_SERIES_HEAP,                            /* resident part of the brk heap: bytes */
+	PL_SERIES_HUGE,                            /* anonymous memory in huge pages: bytes */
 	PL_SERIES_U_MEAN,                          /* mean of U in the block: what load moves */
 	PL_SERIES_U_MAX,                           /* greatest U of the block */
 	PL_SERIES_CPU,                             /* CPU time spent in the block: microseconds */
-	PL_SERIES_FAULTS,                          /* minor faults in the block */
 	PL_SERIES_READ,                            /* bytes read in the block */
 	PL_SERIES_WRITTEN,                         /* bytes written in the block */
 	PL_SERIES_OPENED,                          /* connections opened in the block */

@@ -72,6 +72,7 @@ enum kind { KIND_RAW, KIND_UNLOADED, KIND_DAILY, KIND_COUNT };
 #define LEAST_STEPLESS 0.3 /* five equal steps less the three that are taken out */
 #define LEAST_UNEXPLAINED 0.35
 #define LEAST_GOING_ON 0.65
+#define LEAST_MAPPED 0.4
 
 /* From so many times better on, increments are said to be proportional to work, or to time. */
 #define WORK_FITS 2.0
@@ -94,10 +95,10 @@ struct pl_floor pl_judge_floor(enum pl_series series, const struct pl_settings *
 	case PL_SERIES_U:
 	case PL_SERIES_SHMEM:
 	case PL_SERIES_HEAP:
+	case PL_SERIES_HUGE:
 	case PL_SERIES_U_MEAN:
 	case PL_SERIES_U_MAX:
 	case PL_SERIES_CPU:
-	case PL_SERIES_FAULTS:
 	case PL_SERIES_READ:
 	case PL_SERIES_WRITTEN:
 	case PL_SERIES_OPENED:
@@ -242,6 +243,15 @@ static bool gate_saturation(struct view *v)
 	return goes_on(v, v->e->begin_s, 0);
 }
 
+/* Holes that the kernel fills when it makes huge pages of small ones are no leak's. */
+static bool gate_collapse(struct view *v, enum pl_level level)
+{
+	double mapped;
+
+	return !pl_judge_is_collapse(v->input, level, v->window_n, &mapped) ||
+	       gate(v->e, PL_GATE_MAPPED, mapped, LEAST_MAPPED);
+}
+
 /* The gates that cost little, in the order in which they rule out most. */
 static bool pass_cheap_gates(struct view *v)
 {
@@ -278,8 +288,10 @@ static bool pass_dear_gates(struct view *v, enum pl_level level)
 	v->e->growing = true;
 	if (!gate_saturation(v))
 		return false;
-	return gate(v->e, PL_GATE_LOAD, pl_judge_unexplained(v->input, level, v->window_n, growth),
-	            LEAST_UNEXPLAINED);
+	if (!gate(v->e, PL_GATE_LOAD, pl_judge_unexplained(v->input, level, v->window_n, growth),
+	          LEAST_UNEXPLAINED))
+		return false;
+	return gate_collapse(v, level);
 }
 
 /* Gives what the failed gate is called; of several, the first that was tested tells most. */
@@ -306,6 +318,8 @@ static enum pl_reason reason_of(const struct pl_evidence *e, const struct view *
 		return PL_REASON_DECELERATING;
 	if (failed & (1U << PL_GATE_LOAD))
 		return PL_REASON_LOAD_FOLLOWING;
+	if (failed & (1U << PL_GATE_MAPPED))
+		return PL_REASON_HUGE_PAGES;
 	if (failed & (1U << PL_GATE_HISTORY))
 		return PL_REASON_SEASON;
 	return PL_REASON_DRIFT;
@@ -385,6 +399,13 @@ static double wanted_history_s(const struct view *v)
 	return share.lies_idle ? IDLE_HISTORY * least_s : least_s;
 }
 
+/* Growth that was ruled out by its shape alone: another cause may have a name. */
+static bool is_shape(uint8_t reason)
+{
+	return reason == PL_REASON_STEP || reason == PL_REASON_WARMING_UP ||
+	       reason == PL_REASON_DECELERATING || reason == PL_REASON_NOISE;
+}
+
 /* Puts an open view through the gates; *v->e was zeroed before it was opened. */
 static void examine(struct view *v)
 {
@@ -392,6 +413,8 @@ static void examine(struct view *v)
 		v->e->leaking =
 			gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S, wanted_history_s(v) / PL_HOUR_S);
 	v->e->reason = (uint8_t)reason_of(v->e, v);
+	if (!v->e->growing && is_shape(v->e->reason) && !gate_collapse(v, (enum pl_level)v->e->level))
+		v->e->reason = PL_REASON_HUGE_PAGES;
 }
 
 /* Whether another way to look at the window may help: the growth was lost in ups and downs. */

@@ -63,6 +63,14 @@ double pl_judge_unexplained(const struct pl_judge_input *input, enum pl_level le
                             double growth);
 
 /*
+ * Whether the newest `n` blocks grew because small pages became huge ones: the huge ones then grow
+ * by more than the memory does, for what was there becomes huge as well. *mapped is then what was
+ * mapped for each byte of the growth. A leak maps what it leaks. False when that is not known.
+ */
+bool pl_judge_is_collapse(const struct pl_judge_input *input, enum pl_level level, size_t n,
+                          double *mapped);
+
+/*
  * How much better increments are proportional to work than to time: above 1 work fits better, below
  * 1 time; 0 when it cannot be told.
  */

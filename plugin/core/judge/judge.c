@@ -57,6 +57,10 @@ static const char *const reason_names[PL_REASON_COUNT] = {
 	[PL_REASON_RUNS] = "runs",
 	[PL_REASON_STOPPED] = "stopped",
 	[PL_REASON_IN_USE] = "in-use",
+	[PL_REASON_HUGE_PAGES] = "huge-pages",
+	[PL_REASON_LAZYFREE] = "lazyfree",
+	[PL_REASON_RETENTION] = "arena-retention",
+	[PL_REASON_BLIND] = "blind",
 };
 
 static const char *const gate_names[PL_GATE_COUNT] = {
@@ -65,6 +69,7 @@ static const char *const gate_names[PL_GATE_COUNT] = {
 	[PL_GATE_NOISE] = "noise",         [PL_GATE_RATE] = "rate",
 	[PL_GATE_SATURATION] = "straight", [PL_GATE_STEP] = "stepless",
 	[PL_GATE_LOAD] = "load",           [PL_GATE_IDLE] = "idle",
+	[PL_GATE_MAPPED] = "mapped",
 };
 
 const char *pl_reason_name(enum pl_reason reason)

@@ -27,13 +27,17 @@ enum pl_reason {
 	PL_REASON_STEP, /* one or a few steps make up the growth */
 	PL_REASON_DECELERATING,
 	PL_REASON_LOAD_FOLLOWING,
-	PL_REASON_SEASON,  /* grows, but a day has not been seen yet */
-	PL_REASON_GROWTH,  /* grows; not yet even or long enough to be called a leak */
-	PL_REASON_DRIFT,   /* every gate held */
-	PL_REASON_URGENT,  /* straight towards a limit that is near */
-	PL_REASON_RUNS,    /* every run of the program grew alike */
-	PL_REASON_STOPPED, /* it leaked, and does no more */
-	PL_REASON_IN_USE,  /* grows, and what was added is used: a cache that fills */
+	PL_REASON_SEASON,     /* grows, but a day has not been seen yet */
+	PL_REASON_GROWTH,     /* grows; not yet even or long enough to be called a leak */
+	PL_REASON_DRIFT,      /* every gate held */
+	PL_REASON_URGENT,     /* straight towards a limit that is near */
+	PL_REASON_RUNS,       /* every run of the program grew alike */
+	PL_REASON_STOPPED,    /* it leaked, and does no more */
+	PL_REASON_IN_USE,     /* grows, and what was added is used: a cache that fills */
+	PL_REASON_HUGE_PAGES, /* the kernel fills holes: small pages become huge ones */
+	PL_REASON_LAZYFREE,   /* what grew was given back; the kernel has not taken it yet */
+	PL_REASON_RETENTION,  /* arenas keep what was freed */
+	PL_REASON_BLIND,      /* a managed heap is wholly resident: a leak inside does not show */
 	PL_REASON_COUNT
 };
 
@@ -50,6 +54,7 @@ enum pl_gate {
 	PL_GATE_STEP,       /* share of the growth that is not in a few steps */
 	PL_GATE_LOAD,       /* share of the growth that the load does not explain */
 	PL_GATE_IDLE,       /* share of the growth that is not touched any more */
+	PL_GATE_MAPPED,     /* mapped for each byte of growth, where huge pages grew by more */
 	PL_GATE_COUNT
 };
 

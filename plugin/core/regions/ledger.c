@@ -205,6 +205,7 @@ void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot 
 	ledger->runtimes = snapshot->runtimes;
 	ledger->stack_count = snapshot->stack_count;
 	ledger->mapping_count = snapshot->mapping_count;
+	ledger->heap_is_full = snapshot->heap_is_full;
 	ledger->reading_count++;
 }
 

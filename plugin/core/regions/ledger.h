@@ -8,6 +8,8 @@
 #ifndef PL_REGIONS_LEDGER_H
 #define PL_REGIONS_LEDGER_H
 
+#include <stdbool.h>
+
 #include "regions/regions.h"
 
 #define PL_LEDGER_PLACES 24
@@ -33,6 +35,7 @@ struct pl_ledger {
 	uint32_t mapping_count;
 	uint32_t window_stride; /* how it was read: see struct pl_region_snapshot */
 	float error_share;
+	bool heap_is_full; /* as in the snapshot, at the last reading */
 	struct pl_ledger_point base;
 	struct pl_ledger_point middle; /* between a quarter and a half of the time since base */
 	struct pl_ledger_point next;   /* will be the middle */

@@ -122,8 +122,10 @@ struct pl_region_snapshot {
 	uint32_t runtimes;    /* bits of enum pl_runtime */
 	uint32_t stack_count; /* thread stacks, those kept for reuse too */
 	uint32_t arena_count;
-	uint32_t window_stride; /* of a sample: windows.h; 0: all was read */
-	float error_share;      /* of a sample: half the interval of 95 % of the used bytes */
+	uint32_t window_stride;      /* of a sample: windows.h; 0: all was read */
+	float error_share;           /* of a sample: half the interval of 95 % of the used bytes */
+	uint64_t low_reserved_bytes; /* inaccessible, where a JVM's heap lies: what it may grow by */
+	bool heap_is_full;           /* a JVM's heap: no room is left, and all of it is resident */
 	struct pl_region_total totals[PL_REGION_COUNT];
 	struct pl_region_total anon_by_size[PL_ANON_SIZES];
 	uint32_t place_count;

@@ -18,6 +18,7 @@
 
 /* A JVM places a heap that 32-bit references can reach here. */
 #define LOW_END (32 * GIB)
+#define HEAP_FULL_PERCENT 95
 
 /* V8 asks for random addresses of 46 bits; other mappings are in the upper half of 47. */
 #define V8_END (UINT64_C(1) << 46)
@@ -265,6 +266,8 @@ static void on_inaccessible(struct pl_region_scan *scan, const struct pl_mapping
 
 	if (whole.resident_bytes + whole.swap_bytes > 0)
 		add_anonymous(scan, m, &whole);
+	if (m->start < LOW_END)
+		scan->sums.low_reserved_bytes += whole.size_bytes;
 	if (settle_pending(scan, follows ? m->end : 0))
 		return;
 	scan->guard_start = m->start;
@@ -471,6 +474,16 @@ static void end_anonymous(struct pl_region_scan *scan)
 			sums->places[p].region = (uint8_t)region_of[sums->places[p].region - PL_REGION_COUNT];
 }
 
+/* As after -Xms of the size of -Xmx and AlwaysPreTouch, or once a collector has used all of it. */
+static bool is_heap_full(const struct pl_region_snapshot *sums)
+{
+	const struct pl_region_total *heap = &sums->totals[PL_REGION_JAVA];
+
+	return heap->size_bytes > 0 &&
+	       heap->resident_bytes + heap->swap_bytes >= heap->size_bytes / 100 * HEAP_FULL_PERCENT &&
+	       sums->low_reserved_bytes <= heap->size_bytes / 100 * (100 - HEAP_FULL_PERCENT);
+}
+
 int pl_regions_end(struct pl_region_scan *scan, uint64_t thread_count,
                    struct pl_region_snapshot *out)
 {
@@ -482,6 +495,7 @@ int pl_regions_end(struct pl_region_scan *scan, uint64_t thread_count,
 	scan->sums.mapping_count = scan->parser.mapping_count;
 	end_stacks(scan, thread_count);
 	end_anonymous(scan);
+	scan->sums.heap_is_full = is_heap_full(&scan->sums);
 	*out = scan->sums;
 	return 0;
 }

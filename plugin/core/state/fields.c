@@ -137,6 +137,7 @@ static const struct pl_state_field attribution_fields[] = {
 static const struct pl_state_field place_fields[] = {
 	INDEX(struct pl_place, region, PL_REGION_COUNT),
 	FIELD(struct pl_place, share, F32),
+	FIELD(struct pl_place, grown_bytes, F32),
 	END,
 };
 
@@ -144,6 +145,7 @@ static const struct pl_state_field places_fields[] = {
 	COUNTS(struct pl_places, count, PL_PLACES_KEPT),
 	NESTED_ARRAY(struct pl_places, places, place_fields),
 	FIELD(struct pl_places, runtimes, U32),
+	FIELD(struct pl_places, blind, BOOL),
 	END,
 };
 
@@ -287,6 +289,7 @@ static const struct pl_state_field ledger_fields[] = {
 	FIELD(struct pl_ledger, mapping_count, U32),
 	FIELD(struct pl_ledger, window_stride, U32),
 	FIELD(struct pl_ledger, error_share, F32),
+	FIELD(struct pl_ledger, heap_is_full, BOOL),
 	NESTED(struct pl_ledger, base, point_fields),
 	NESTED(struct pl_ledger, middle, point_fields),
 	NESTED(struct pl_ledger, next, point_fields),

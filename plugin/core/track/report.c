@@ -101,7 +101,6 @@ static const char *unit_of(const char *path)
 static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
                  struct pl_report *r)
 {
-	const struct pl_judge_state *s = &t->judged[t->worst];
 	const struct pl_room room = room_of(t, t->worst);
 	const struct pl_explain_subject subject = {
 		.name = nobody            ? unit_of(nobody->path)
@@ -110,7 +109,7 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.pid = t->ident.pid,
 		.series = pl_track_series((enum pl_tracked)t->worst),
 		.verdict = r->verdict,
-		.reason = (enum pl_reason)s->reason,
+		.reason = pl_track_reason(t),
 		.cause = r->cause,
 		.attribution = is_bytes(t->worst) ? &t->attribution : NULL,
 		.places = &t->places,
@@ -176,7 +175,7 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		.verdict = (enum pl_verdict)t->verdict,
 		.previous = (enum pl_verdict)t->reported_verdict,
 		.confirmed = s->confirmed,
-		.reason = pl_reason_name((enum pl_reason)s->reason),
+		.reason = pl_reason_name(pl_track_reason(t)),
 		.metric = pl_explain_metric(series),
 		.rate_bytes_per_hour = per_hour(t, e->rate_per_s),
 		.rate_low = per_hour(t, e->rate_low),

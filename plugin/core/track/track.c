@@ -205,8 +205,8 @@ static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl
 	derive_gauge(v, PL_M_FDS, PL_SERIES_FDS, in);
 	derive_gauge(v, PL_M_CONNECTIONS, PL_SERIES_CONNECTIONS, in);
 	derive_gauge(v, PL_M_HEAP, PL_SERIES_HEAP, in);
+	derive_gauge(v, PL_M_ANON_HUGE, PL_SERIES_HUGE, in);
 	derive_counter(t, v, PL_COUNTER_CPU, PL_M_CPU, PL_SERIES_CPU, near, in);
-	derive_counter(t, v, PL_COUNTER_FAULTS, PL_M_MINOR_FAULTS, PL_SERIES_FAULTS, near, in);
 	derive_counter(t, v, PL_COUNTER_READ, PL_M_READ, PL_SERIES_READ, near, in);
 	derive_counter(t, v, PL_COUNTER_WRITTEN, PL_M_WRITTEN, PL_SERIES_WRITTEN, near, in);
 	derive_counter(t, v, PL_COUNTER_OPENED, PL_M_OPENED, PL_SERIES_OPENED, near, in);

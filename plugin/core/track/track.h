@@ -37,14 +37,7 @@ struct pl_counter {
 	uint64_t value;
 };
 
-enum {
-	PL_COUNTER_CPU,
-	PL_COUNTER_FAULTS,
-	PL_COUNTER_READ,
-	PL_COUNTER_WRITTEN,
-	PL_COUNTER_OPENED,
-	PL_COUNTER_COUNT
-};
+enum { PL_COUNTER_CPU, PL_COUNTER_READ, PL_COUNTER_WRITTEN, PL_COUNTER_OPENED, PL_COUNTER_COUNT };
 
 /* How much is left of the limit that will be reached first. */
 struct pl_room {
@@ -126,6 +119,13 @@ struct pl_track_nobody {
 bool pl_track_report_nobody(struct pl_track *track, const struct pl_settings *settings,
                             const char *match, const struct pl_track_nobody *nobody,
                             struct pl_report *out);
+
+/*
+ * Why the verdict is what it is. What is steady may have a name of its own that no arithmetic on
+ * the series finds: a backlog of MADV_FREE, arenas that keep what was freed, a heap that hides a
+ * leak.
+ */
+enum pl_reason pl_track_reason(const struct pl_track *track);
 
 /* The series behind a tracked one. */
 enum pl_series pl_track_series(enum pl_tracked tracked);

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""Real programs whose growth is fine, or hidden, have its name told; a leak that looks alike is one."""
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BUILD = os.environ.get("BUILD", "build")
+BENIGN = os.path.join(BUILD, "tests/regions/benign")
+PROCLEAK = os.path.join(BUILD, "procleak")
+SECONDS = 30  # hours, to the detector
+JAVA = """
+import java.util.ArrayList;
+public class Full {
+    public static void main(String[] args) throws Exception {
+        ArrayList<byte[]> kept = new ArrayList<>();
+        System.out.println("ready");
+        for (int i = 0; i < 400; i++) {
+            kept.add(new byte[100000]);
+            Thread.sleep(100);
+        }
+    }
+}
+"""
+count = 0
+failed = 0
+children = []
+
+
+def ok(condition, name, *details):
+    global count, failed
+    count += 1
+    print("%sok %d - %s" % ("" if condition else "not ", count, name))
+    if not condition:
+        failed += 1
+        for detail in details:
+            print("# %s" % str(detail).replace("\n", "\n# "))
+    sys.stdout.flush()
+
+
+def skip(name, why):
+    global count
+    count += 1
+    print("ok %d - %s # SKIP %s" % (count, name, why))
+
+
+@atexit.register
+def end_all():
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def start(argv):
+    """A `watch` over the program; None when the program says that it cannot."""
+    program = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    children.append(program)
+    if program.stdout.readline().strip() != "ready":
+        return None
+    watch = subprocess.Popen(
+        [PROCLEAK, "watch", "--json", "--for", str(SECONDS - 1), "--set", "TimeScale=3600", "--set",
+         "Season=false", "--set", "DeepReadBudget=100", "--set", "MaxLockTime=60s",
+         str(program.pid)], stdout=subprocess.PIPE, text=True)
+    children.append(watch)
+    return program, watch
+
+
+def start_java(directory):
+    source = os.path.join(directory, "Full.java")
+    with open(source, "w") as file:
+        file.write(JAVA)
+    subprocess.run(["javac", "-d", directory, source], check=True, timeout=120)
+    return start(["java", "-Xms96m", "-Xmx96m", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC", "-cp",
+                  directory, "Full"])
+
+
+def lines_of(running):
+    program, watch = running
+    out, _ = watch.communicate(timeout=SECONDS + 90)
+    program.kill()
+    program.wait()
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def named(what, running, reason, words):
+    lines = lines_of(running)
+    told = [line for line in lines if line.get("reason") == reason]
+    ok(not any(line.get("alarm") for line in lines), "%s: no alarm" % what, lines)
+    ok(told, "%s: the reason is %s" % (what, reason), lines)
+    ok(told and words in told[-1]["message"], "%s: in words" % what, told)
+
+
+def main():
+    directory = tempfile.mkdtemp(prefix="procleak-names-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    running = {mode: start([BENIGN, mode, str(SECONDS)])
+               for mode in ("lazyfree", "collapse", "huge", "retain")}
+    jvm = start_java(directory) if shutil.which("javac") and shutil.which("java") else None
+    named("MADV_FREE", running["lazyfree"], "lazyfree", "given back")
+    if running["collapse"]:
+        named("huge pages of small ones", running["collapse"], "huge-pages", "huge")
+    else:
+        skip("huge pages of small ones", "the kernel makes none on demand")
+    named("memory freed in arenas", running["retain"], "arena-retention", "arenas keep")
+    alarms = [line for line in lines_of(running["huge"]) if line.get("alarm")]
+    ok(alarms, "a leak of huge pages is a leak")
+    if jvm:
+        named("a leak inside a heap that was touched beforehand", jvm, "blind", "managed heap")
+    else:
+        skip("a leak inside a heap that was touched beforehand", "no JDK")
+    print("1..%d" % count)
+    return failed > 0
+
+
+sys.exit(main())
