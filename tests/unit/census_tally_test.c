@@ -148,11 +148,14 @@ static void test_sizes(void)
 	const struct pl_census_heap grown = { 4e7, 9e5 };
 	const struct pl_census_heap still = { 4e7, 1e4 };
 	const struct pl_census_heap large = { 4e9, 9e5 };
+	const struct pl_census_heap swelling = { 4e7, 2e7 };
 	double chance;
 
 	ok(pl_census_is_candidate(&growth, 10, &grown, &chance), "a size that the heap grew with");
 	ok(!pl_census_is_candidate(&growth, 10, &still, &chance), "but not one that it did not");
 	ok(!pl_census_is_candidate(&growth, 10, &large, &chance), "nor one that hardly matters");
+	ok(!pl_census_is_candidate(&growth, 10, &swelling, &chance),
+	   "nor one that is a small part of what grew");
 }
 
 static void test_gone(void)
@@ -228,6 +231,55 @@ static void test_order(void)
 	is_str(list[0].named.name.name, "4112-byte chunks", "is not what leaks");
 }
 
+/* Rust: what was made in one place has another table than what was made in another one. */
+static void test_losses(void)
+{
+	struct pl_census_candidate list[4] = {
+		candidate("Ping", PL_CENSUS_CLASS_TYPE, 14000, 32),
+		candidate("Upload", PL_CENSUS_CLASS_TYPE, 29000, 96),
+		candidate("Ping", PL_CENSUS_CLASS_TYPE, -13600, 32),
+		candidate("Upload", PL_CENSUS_CLASS_TYPE, -14000, 96),
+	};
+	const struct pl_census_growth loss = { .kind = PL_CENSUS_KEY_POINTER,
+		                                   .growth_count = -14000,
+		                                   .error_count = 900 };
+	const struct pl_census_growth luck = { .kind = PL_CENSUS_KEY_POINTER,
+		                                   .growth_count = -1400,
+		                                   .error_count = 900 };
+
+	list[2].is_loss = list[3].is_loss = true;
+	list[1].growth.error_count = list[3].growth.error_count = 500;
+	is_num(pl_census_entries_join(list, 4), 1, "what only took another's place did not grow");
+	is_str(list[0].named.name.name, "Upload", "what grew in all is left");
+	is_num(list[0].growth.growth_count, 15000, "by what it grew in all");
+	ok(pl_census_is_loss(&loss) && !pl_census_is_loss(&luck), "a loss is more than luck");
+}
+
+static void test_parts(void)
+{
+	struct pl_census_panel panel = { .at = { 0, 0.2, 0.4, 0.6, 0.8, 1 } };
+	struct pl_census_candidate list[4] = {
+		candidate("int", PL_CENSUS_CLASS_ATOM, 1100, 32),
+		candidate("Error", PL_CENSUS_CLASS_TYPE, 1000, 96),
+		candidate("4112-byte chunks", PL_CENSUS_CLASS_SIZE, 5000, 4112),
+		candidate("Steady", PL_CENSUS_CLASS_TYPE, 1000, 96),
+	};
+	bool unsteady = false;
+
+	for (size_t i = 0; i < 4; i++)
+		for (size_t step = 0; step < PL_CENSUS_STEPS; step++)
+			list[i].growth.steps[step] = list[i].growth.growth_count / PL_CENSUS_STEPS;
+	list[1].growth.steps[0] = 1000;
+	list[1].growth.steps[1] = list[1].growth.steps[2] = list[1].growth.steps[3] = 0;
+	list[1].growth.steps[4] = 0;
+	is_num(pl_census_entries_drop_unsteady(list, 4, &panel, &unsteady), 2,
+	       "what came at once is not told, nor its parts");
+	ok(unsteady, "but said");
+	ok(list[0].named.name.class == PL_CENSUS_CLASS_SIZE &&
+	       list[1].named.name.class == PL_CENSUS_CLASS_TYPE,
+	   "what grew otherwise is, and what tells as much");
+}
+
 static void test_measure(void)
 {
 	struct pl_census_hit hits[6] = { 0 };
@@ -255,6 +307,8 @@ int main(void)
 	test_gone();
 	test_unsteady();
 	test_order();
+	test_losses();
+	test_parts();
 	test_measure();
 	is_near(pl_census_chance(4, 10), 20 * exp(-8), 1e-12, "the bound on chance");
 	is_num(pl_census_chance(-1, 10), 1, "what fell did not grow");

@@ -13,13 +13,15 @@
 /* Of larger heaps a part of the windows stands for all: 4096 windows of 2 MiB are 8 GiB. */
 #define WINDOWS_MAX 4096
 #define CANDIDATES_MAX 192
+#define LOSSES_MAX 32
+/* So much more is suggested when nothing was found. */
+#define MORE_TIME 4
+#define MORE_TIME_S 120
+#define MORE_PAGES 4
+/* Of the pages that are read; where fewer show chunks of malloc, the heap is not glibc's. */
+#define CHUNKED_SHARE_MIN 0.1
 #define CHUNKS_PER_PAGE_MAX (PL_CENSUS_PAGE_WORDS_MAX / 4)
 #define PERCENT_95 1.96
-/*
- * Allocators such as jemalloc, and huge pages, fill pages that were present before: some hundred of
- * tens of thousands. To meet twenty of them takes more old pages than new ones.
- */
-#define OLD_PAGES_FACTOR 4
 
 struct pl_census {
 	struct pl_census_options options;
@@ -34,6 +36,7 @@ struct pl_census {
 	unsigned looks;              /* taken */
 	double due[PL_CENSUS_LOOKS]; /* parts of the interval */
 	uint64_t pages_read;
+	uint64_t chunked_pages; /* of them, with chunks of malloc */
 	uint64_t swapped_count;
 	struct pl_census_pages first;   /* present at the first look */
 	struct pl_census_pages seen;    /* at any look */
@@ -60,7 +63,7 @@ static double thread_cpu_s(void)
 
 static uint32_t old_pages_max(const struct pl_census *census)
 {
-	return census->options.page_count * OLD_PAGES_FACTOR;
+	return census->options.page_count * PL_CENSUS_OLD_PAGES_FACTOR;
 }
 
 static uint32_t new_pages_max(const struct pl_census *census)
@@ -109,6 +112,7 @@ static void read_page(struct pl_census *census, uint32_t index, struct pl_census
 	if (census->runtime.chunks)
 		chunk_count = pl_census_chunks_find(census->page, word_count, census->addresses[index],
 		                                    peek, census, census->chunks, CHUNKS_PER_PAGE_MAX);
+	census->chunked_pages += chunk_count > 0;
 	pl_census_words_find(&census->target.space, census->page, word_count, index, census->chunks,
 	                     chunk_count, hits);
 }
@@ -341,9 +345,29 @@ struct candidates {
 	size_t count;
 	size_t tried[PL_CENSUS_KEY_KINDS];
 	struct pl_census_heap heap;
-	bool counting; /* only how many were tried */
-	bool unsteady; /* one grew beyond chance, but not little by little */
+	size_t loss_count; /* behind the others */
+	bool counting;     /* only how many were tried */
+	bool unsteady;     /* one grew beyond chance, but not little by little */
 };
+
+/* Keeps the greatest losses. */
+static void consider_loss(struct candidates *candidates, const struct pl_census_growth *growth)
+{
+	struct pl_census_candidate *losses = candidates->list + CANDIDATES_MAX;
+	size_t at = candidates->loss_count;
+
+	if (at == LOSSES_MAX)
+		for (size_t i = at = 0; i < LOSSES_MAX; i++)
+			if (losses[i].growth.growth_count > losses[at].growth.growth_count)
+				at = i;
+	if (candidates->loss_count == LOSSES_MAX &&
+	    losses[at].growth.growth_count < growth->growth_count)
+		return;
+	candidates->loss_count += at == candidates->loss_count;
+	losses[at] = (struct pl_census_candidate){
+		.growth = *growth, .is_loss = true, .named = { .key = growth->key, .kind = growth->kind }
+	};
+}
 
 static void consider(void *ctx, const struct pl_census_growth *growth)
 {
@@ -355,6 +379,8 @@ static void consider(void *ctx, const struct pl_census_growth *growth)
 		candidates->tried[growth->kind] += growth->page_count >= 3;
 		return;
 	}
+	if (pl_census_is_loss(growth))
+		consider_loss(candidates, growth);
 	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], &candidates->heap,
 	                            &chance))
 		return;
@@ -446,6 +472,28 @@ static void write_entry(const struct pl_census *census, const struct pl_census_c
 	memcpy(out->detail, candidate->named.name.detail, sizeof(out->detail));
 }
 
+static bool has_chunks(const struct pl_census *census)
+{
+	return census->runtime.chunks &&
+	       (double)census->chunked_pages >= CHUNKED_SHARE_MIN * (double)census->pages_read;
+}
+
+/* What would see slower leaks. */
+static void write_more(const struct pl_census *census, char *out, size_t size)
+{
+	const unsigned interval_s = (unsigned)fmax(census->options.interval_s * MORE_TIME, MORE_TIME_S);
+	const uint32_t pages = census->options.page_count * MORE_PAGES < PL_CENSUS_PAGES_MAX
+	                           ? census->options.page_count * MORE_PAGES
+	                           : PL_CENSUS_PAGES_MAX;
+	struct pl_census_panel panel = census->panel;
+
+	panel.sampled[0] = pages * PL_CENSUS_OLD_PAGES_FACTOR;
+	if (panel.sampled[0] > panel.total[0])
+		panel.sampled[0] = (uint32_t)panel.total[0];
+	snprintf(out, size, ": --interval %u --pages %u would tell a leak of %.1f objects/s",
+	         interval_s, pages, pl_census_floor_count(&panel, 4) / interval_s);
+}
+
 /* Why nothing is told, and what was not seen. */
 static void write_reason(const struct pl_census *census, const struct candidates *candidates,
                          struct pl_census_report *out)
@@ -454,6 +502,7 @@ static void write_reason(const struct pl_census *census, const struct candidates
 	                           (double)census->target.page_bytes / (1 << 20);
 	const char *why = "";
 	const char *sizes = "";
+	char more[96] = "";
 	char swap[64] = "";
 
 	if (census->runtime.instead) {
@@ -467,16 +516,17 @@ static void write_reason(const struct pl_census *census, const struct candidates
 		          ? "what grew did so at once or up and down, not little by little: look again "
 		            "over a longer --interval"
 		      : out->heap_growth_per_s > 0
-		          ? "the heap grew, but no kind of object by more than chance: try more --pages or "
-		            "a longer --interval"
+		          ? "the heap grew, but no kind of object by more than chance"
 		          : "the heap did not grow, nor any kind of object by more than chance";
-		if (!census->runtime.chunks)
+		if (!candidates->unsteady && out->heap_growth_per_s > 0)
+			write_more(census, more, sizeof(more));
+		if (!has_chunks(census))
 			sizes = "; sizes of objects without a type can be told with glibc's malloc only";
 	}
 	if (swapped_mib > 0)
 		snprintf(swap, sizeof(swap), "%s%.1f MiB in swap were not seen", why[0] ? "; " : "",
 		         swapped_mib);
-	snprintf(out->reason, sizeof(out->reason), "%s%s%s", why, sizes, swap);
+	snprintf(out->reason, sizeof(out->reason), "%s%s%s%s", why, more, sizes, swap);
 }
 
 static void write_report(const struct pl_census *census, const struct candidates *candidates,
@@ -486,7 +536,8 @@ static void write_report(const struct pl_census *census, const struct candidates
 
 	*out = (struct pl_census_report){
 		.runtime = census->runtime.name,
-		.allocator = census->runtime.allocator,
+		.allocator =
+			census->runtime.chunks && !has_chunks(census) ? "unknown" : census->runtime.allocator,
 		.interval_s = interval_s,
 		.pages_read = census->pages_read,
 		.held_s = census->target.held_s,
@@ -503,20 +554,6 @@ static void write_report(const struct pl_census *census, const struct candidates
 	write_reason(census, candidates, out);
 }
 
-/* What went up at once, or up and down, is no leak: it is not told. */
-static void drop_unsteady(const struct pl_census_panel *panel, struct candidates *candidates)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < candidates->count; i++) {
-		if (pl_census_steady(&candidates->list[i].growth, panel))
-			candidates->list[used++] = candidates->list[i];
-		else
-			candidates->unsteady = true;
-	}
-	candidates->count = used;
-}
-
 static int compare_looks(struct pl_census *census, struct candidates *candidates)
 {
 	int err;
@@ -530,10 +567,18 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 	}
 	for (unsigned i = 1; i < PL_CENSUS_LOOKS; i++)
 		census->panel.at[i] /= census->panel.at[PL_CENSUS_LOOKS - 1];
-	drop_unsteady(&census->panel, candidates);
+	/* losses are of no interest where nothing was gained */
+	if (candidates->count > 0) {
+		memmove(candidates->list + candidates->count, candidates->list + CANDIDATES_MAX,
+		        candidates->loss_count * sizeof(*candidates->list));
+		candidates->count += candidates->loss_count;
+	}
 	err = name_candidates(census, candidates);
 	if (err < 0)
 		return err;
+	candidates->count = pl_census_entries_join(candidates->list, candidates->count);
+	candidates->count = pl_census_entries_drop_unsteady(candidates->list, candidates->count,
+	                                                    &census->panel, &candidates->unsteady);
 	for (size_t i = 0; i < candidates->count; i++)
 		measure(&census->hits, &candidates->list[i]);
 	candidates->count = pl_census_entries_order(candidates->list, candidates->count);
@@ -544,7 +589,8 @@ int pl_census_finish(struct pl_census *census, struct pl_census_report *out)
 {
 	const double cpu_before_s = thread_cpu_s();
 	const double held_before_s = census->target.held_s;
-	struct candidates candidates = { .list = calloc(CANDIDATES_MAX, sizeof(*candidates.list)) };
+	struct candidates candidates = { .list = calloc(CANDIDATES_MAX + LOSSES_MAX,
+		                                            sizeof(*candidates.list)) };
 	int err = 0;
 
 	if (!candidates.list)

@@ -14,6 +14,11 @@
 
 #include "census/entries.h"
 
+/*
+ * Allocators such as jemalloc, and huge pages, fill pages that were present before: some hundred of
+ * tens of thousands. To meet twenty of them takes more old pages than new ones.
+ */
+#define PL_CENSUS_OLD_PAGES_FACTOR 4
 #define PL_CENSUS_PAGES_DEFAULT 256
 #define PL_CENSUS_PAGES_MIN 16
 #define PL_CENSUS_PAGES_MAX 8192

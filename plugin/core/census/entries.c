@@ -15,13 +15,24 @@
 #define SIZE_HEAP_SHARE 0.005
 /* Of the gain of a size that the heap must have gained too. */
 #define SIZE_GROWTH_SHARE 0.25
+/* Of the growth of the heap that a size must account for: buffers that become larger and larger
+ * pass through many sizes. */
+#define SIZE_PART 0.1
+/* Losses are set against gains of the same name, and need not be as sure. */
+#define LOSS_ERRORS 3.0
+/* Of a growth that must be left when losses of the same name are set against it. */
+#define LEFT_SHARE 0.25
+/* Parts of one object grow alike. */
+#define ALIKE_MIN 0.7
+#define ALIKE_MAX 1.4
 
 static bool matters(const struct pl_census_growth *growth, const struct pl_census_heap *heap)
 {
 	const double bytes = growth->growth_count * (double)growth->key;
 
-	return growth->kind != PL_CENSUS_KEY_SIZE || (bytes >= SIZE_HEAP_SHARE * heap->bytes &&
-	                                              heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes);
+	return growth->kind != PL_CENSUS_KEY_SIZE ||
+	       (bytes >= SIZE_HEAP_SHARE * heap->bytes && bytes >= SIZE_PART * heap->growth_bytes &&
+	        heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes);
 }
 
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
@@ -31,6 +42,12 @@ bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
 		return false;
 	*chance = pl_census_chance(growth->z, tried);
 	return *chance <= CHANCE_MAX;
+}
+
+bool pl_census_is_loss(const struct pl_census_growth *growth)
+{
+	return growth->kind == PL_CENSUS_KEY_POINTER && growth->growth_count < 0 &&
+	       -growth->growth_count > LOSS_ERRORS * growth->error_count;
 }
 
 /* A table of sizes and how often each was seen. */
@@ -98,7 +115,15 @@ static double bytes_of(const struct pl_census_candidate *candidate)
 	return candidate->growth.growth_count * (double)candidate->object_bytes;
 }
 
-/* Several tables, of several modules, may be of one type: each of its objects has one of them. */
+static void join(struct pl_census_growth *into, const struct pl_census_growth *from)
+{
+	into->growth_count += from->growth_count;
+	into->error_count = hypot(into->error_count, from->error_count);
+	into->before_count += from->before_count;
+	for (size_t i = 0; i < PL_CENSUS_STEPS; i++)
+		into->steps[i] += from->steps[i];
+}
+
 static size_t join_names(struct pl_census_candidate *candidates, size_t count)
 {
 	size_t used = 0;
@@ -118,11 +143,65 @@ static size_t join_names(struct pl_census_candidate *candidates, size_t count)
 		}
 		if (name->class == PL_CENSUS_CLASS_STRING)
 			continue;
-		candidates[same].growth.growth_count += candidates[i].growth.growth_count;
-		candidates[same].growth.error_count =
-			hypot(candidates[same].growth.error_count, candidates[i].growth.error_count);
-		candidates[same].growth.before_count += candidates[i].growth.before_count;
+		join(&candidates[same].growth, &candidates[i].growth);
 	}
+	return used;
+}
+
+size_t pl_census_entries_join(struct pl_census_candidate *candidates, size_t count)
+{
+	size_t joined;
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		candidates[i].gain_count = candidates[i].growth.growth_count;
+	joined = join_names(candidates, count);
+	for (size_t i = 0; i < joined; i++) {
+		const double left = candidates[i].growth.growth_count;
+
+		if (!candidates[i].is_loss && left >= LEFT_SHARE * candidates[i].gain_count &&
+		    (left >= candidates[i].gain_count || left > Z_MIN * candidates[i].growth.error_count))
+			candidates[used++] = candidates[i];
+	}
+	return used;
+}
+
+/* A part of one of the first `unsteady_count`, and less telling than that. A size is no part: what
+ * tells the type of its objects may lie apart from them (Rust). */
+static bool is_part_of_any(const struct pl_census_candidate *one,
+                           const struct pl_census_candidate *unsteady, size_t unsteady_count)
+{
+	for (size_t i = 0; i < unsteady_count; i++) {
+		const double whole = unsteady[i].growth.growth_count;
+
+		if (unsteady[i].named.name.class < one->named.name.class &&
+		    one->named.name.class != PL_CENSUS_CLASS_SIZE &&
+		    one->growth.growth_count > ALIKE_MIN * whole &&
+		    one->growth.growth_count < ALIKE_MAX * whole)
+			return true;
+	}
+	return false;
+}
+
+size_t pl_census_entries_drop_unsteady(struct pl_census_candidate *candidates, size_t count,
+                                       const struct pl_census_panel *panel, bool *unsteady)
+{
+	size_t unsteady_count = 0;
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pl_census_candidate moved = candidates[i];
+
+		if (pl_census_steady(&moved.growth, panel))
+			continue;
+		candidates[i] = candidates[unsteady_count];
+		candidates[unsteady_count++] = moved;
+	}
+	*unsteady = unsteady_count > 0;
+	for (size_t i = unsteady_count; i < count; i++)
+		if (!is_part_of_any(&candidates[i], candidates, unsteady_count))
+			candidates[unsteady_count + used++] = candidates[i];
+	memmove(candidates, candidates + unsteady_count, used * sizeof(*candidates));
 	return used;
 }
 

@@ -17,6 +17,8 @@ struct pl_census_candidate {
 	uint64_t object_bytes; /* 0: not known */
 	uint32_t offset_bytes; /* where in its chunk it is mostly found */
 	bool in_chunks;        /* object_bytes is that of malloc's chunks */
+	double gain_count;     /* growth before losses of the same name were set against it */
+	bool is_loss;          /* growth is below 0: told of nobody, but see pl_census_entries_join() */
 };
 
 struct pl_census_heap {
@@ -27,11 +29,29 @@ struct pl_census_heap {
 /*
  * Whether a growth is to be named at all: see tally.h for z. `tried` is how many kinds of object
  * were compared. A size tells little, so that it must also matter to the heap, and the heap must
- * have grown with it: as a heap wears, small chunks that are free but kept apart by malloc
- * (fastbins) become more, and look as if in use; and one use of a size makes room for another.
+ * have grown with it, and it must be a good part of that growth: as a heap wears, small chunks that
+ * are free but kept apart by malloc (fastbins) become more, and look as if in use; and one use of a
+ * size makes room for another.
  */
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
                             const struct pl_census_heap *heap, double *chance);
+
+/* Whether a kind became less beyond chance. */
+bool pl_census_is_loss(const struct pl_census_growth *growth);
+
+/*
+ * Joins what has one name, losses behind all others: one type may have several tables, of several
+ * modules or (Rust) of several parts of one, and objects by one of them may take the place of those
+ * by another. Drops what did not grow in all. Returns how many are left.
+ */
+size_t pl_census_entries_join(struct pl_census_candidate *candidates, size_t count);
+
+/*
+ * Drops what did not grow little by little (see pl_census_steady()), and with it what grew as much
+ * and tells less: its parts. *unsteady tells whether there was any. Returns how many are left.
+ */
+size_t pl_census_entries_drop_unsteady(struct pl_census_candidate *candidates, size_t count,
+                                       const struct pl_census_panel *panel, bool *unsteady);
 
 /*
  * Joins what has one name, drops what tells nothing, what another entry explains and what is small

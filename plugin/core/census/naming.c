@@ -318,6 +318,15 @@ static size_t choose(struct pl_census_target *target, const struct pl_census_mod
 	return used;
 }
 
+/* Every object of Python has its type, which tells more than what it shares with others. */
+static bool is_interpreter(const struct pl_census_target *target, const struct pl_census_file *file)
+{
+	static const char *const type[] = { "PyType_Type" };
+
+	return target->space.python && file && file->fd >= 0 &&
+	       pl_census_elf_find(&file->elf, type, 1) >= 0;
+}
+
 /* Names those of `named` that point into one module and have no name yet. */
 static void name_of_module(struct pl_census_target *target, const char *symbols_dir,
                            const struct pl_census_module *module, struct pl_census_named *named,
@@ -328,6 +337,8 @@ static void name_of_module(struct pl_census_target *target, const char *symbols_
 	struct pending pending[WANTED_MAX / 2];
 	const size_t pending_count = choose(target, module, bias_bytes, named, count, pending, wanted);
 
+	if (pending_count > 0 && is_interpreter(target, file))
+		return;
 	if (pending_count > 0 && file && file->fd >= 0 && file->biased)
 		find_symbols(target, file, symbols_dir, wanted, 2 * pending_count);
 	for (size_t i = 0; i < pending_count; i++) {

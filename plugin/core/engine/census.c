@@ -15,6 +15,14 @@
 #define INTERVAL_S 60.0
 #define INTERVAL_MIN_S 10.0 /* whatever TimeScale says: objects pile up in real time */
 #define INTERVAL_TICKS 8.0
+#define INTERVAL_MAX_S 1800.0
+/*
+ * Of a large heap a look sees a small part: so many objects for each page that one of the sample
+ * stands for must pile up until they are told from chance, thrice over. Objects of 256 bytes at
+ * the rate of the verdict tell how long that takes.
+ */
+#define OBJECTS_PER_PAGE 24.0
+#define OBJECT_BYTES 256.0
 #define PAGES 160       /* a look holds the lock for 2 to 7 ms in all */
 #define PAGES_SCALED 64 /* with TimeScale, for the sake of short looks */
 #define WINDOWS_MAX 512 /* 1 GiB; of larger heaps a part stands for all */
@@ -150,22 +158,37 @@ static void end(struct pl_engine *engine, int err)
 	pl_engine_free_census(engine);
 }
 
+static double interval_s(const struct pl_engine *engine, const struct pl_process *process,
+                         uint32_t page_count)
+{
+	const double least_s = fmax(INTERVAL_S / engine->config->time_scale, INTERVAL_MIN_S);
+	const double pages = process->track->u_bytes / (double)engine->host.page_bytes;
+	struct pl_findings findings;
+	double bytes_per_h = 0;
+	double wanted_s = 0;
+
+	pl_track_findings(process->track, &findings);
+	if (pl_findings_get(&findings, PL_FINDING_RATE, &bytes_per_h) && bytes_per_h > 0)
+		wanted_s = OBJECTS_PER_PAGE * pages / page_count / (bytes_per_h / 3600 / OBJECT_BYTES);
+	return fmax(fmax(least_s, fmin(wanted_s, INTERVAL_MAX_S)), INTERVAL_TICKS * engine->interval_s);
+}
+
 static struct pl_engine_census *make_census(const struct pl_engine *engine, size_t index)
 {
-	const double scale = engine->config->time_scale;
+	const uint32_t page_count = engine->config->time_scale > 1 ? PAGES_SCALED : PAGES;
+	const struct pl_process *process = engine->processes[index];
 	struct pl_engine_census *census = calloc(1, sizeof(*census));
 
 	if (!census)
 		return NULL;
-	census->ident = engine->processes[index]->ident;
+	census->ident = process->ident;
 	census->process = (uint32_t)index;
 	census->begun_s = engine->now.mono_s;
 	census->due_s = engine->now.mono_s;
 	census->predicted_us = FIRST_US;
 	census->run.options = (struct pl_census_options){
-		.page_count = scale > 1 ? PAGES_SCALED : PAGES,
-		.interval_s =
-			fmax(fmax(INTERVAL_S / scale, INTERVAL_MIN_S), INTERVAL_TICKS * engine->interval_s),
+		.page_count = page_count,
+		.interval_s = interval_s(engine, process, PL_CENSUS_OLD_PAGES_FACTOR * page_count),
 		.windows_max = WINDOWS_MAX,
 		.seed = (uint64_t)(engine->now.wall_s * 1e6) ^ (uint64_t)census->ident.pid << 32,
 	};
