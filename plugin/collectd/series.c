@@ -261,6 +261,9 @@ void pl_series_send_reading(const struct pl_reading *reading)
 		if (*(const bool *)(const void *)(switches + series[i].group))
 			send_series(&list, reading, &series[i]);
 	}
+	/* the type ends at 100.1; a limit may be lowered below what is open */
+	if (reading->collect->fds && reading->fds_of_limit > 0)
+		send_gauge(&list, "percent", "fds_used", 100 * fmin(reading->fds_of_limit, 1));
 	if (reading->collect->verdict)
 		send_findings(&list, &reading->findings);
 	if (reading->regions && reading->collect->memory)

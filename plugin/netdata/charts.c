@@ -84,8 +84,9 @@ const struct pl_chart pl_charts[] = {
 	      IN(fds), GAUGES, 1, METRIC("files", FDS_FILE), METRIC("sockets", FDS_SOCKET),
 	      METRIC("pipes", FDS_PIPE), METRIC("events", FDS_EVENT), METRIC("memfds", FDS_MEMFD),
 	      METRIC("other", FDS_OTHER)),
-	CHART("fdlimit", "fds_of_limit", "Open file descriptors as a share of their limit",
-	      "percentage", LINE, IN(fds), GAUGES, 100, { "used", "used", PL_FROM_FD_SHARE, 0 }),
+	CHART("fdlimit", "fds_of_limit",
+	      "Open file descriptors as a share of their limit, of the worst process", "percentage",
+	      LINE, IN(fds), GAUGES, 100, { "used", "used", PL_FROM_FD_SHARE, 0 }),
 	CHART("connections", "connections", "Connected sockets", "connections", LINE, IN(connections),
 	      GAUGES, 1, METRIC("connected", CONNECTIONS)),
 	CHART("tcp", "tcp_sockets", "TCP sockets by state", "sockets", STACKED, IN(connections), GAUGES,
@@ -228,16 +229,10 @@ static bool leak_seconds(const struct pl_reading *reading, int64_t *out)
 	       to_integer(seconds, out);
 }
 
-/* A sum of descriptors has no limit: each process has its own. */
+/* A sum of descriptors has no limit: each process has its own, and the worst one counts. */
 static bool fd_share(const struct pl_reading *reading, int64_t *out)
 {
-	uint64_t open;
-	uint64_t limit;
-
-	if (reading->process_count != 1 || !pl_values_get(&reading->values, PL_M_FDS, &open) ||
-	    !pl_values_get(&reading->values, PL_M_RLIMIT_NOFILE, &limit) || limit == 0)
-		return false;
-	return to_integer((double)open * 10000 / (double)limit, out);
+	return reading->fds_of_limit > 0 && to_integer(reading->fds_of_limit * 10000, out);
 }
 
 static bool self_value(const struct pl_chart_dimension *dimension,

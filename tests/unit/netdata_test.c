@@ -611,6 +611,7 @@ static struct pl_reading make_reading(const char *match, double now_s)
 	pl_values_set(&reading.values, PL_M_FILE, 10 << 20);
 	pl_values_set(&reading.values, PL_M_FDS, 250);
 	pl_values_set(&reading.values, PL_M_RLIMIT_NOFILE, 1000);
+	reading.fds_of_limit = 0.25;
 	pl_findings_set(&reading.findings, PL_FINDING_VERDICT, PL_VERDICT_LEAKING);
 	pl_findings_set(&reading.findings, PL_FINDING_RATE, -1234567.8);
 	return reading;

@@ -103,7 +103,9 @@ struct pl_reading {
 	struct pl_time time;
 	const struct pl_collect *collect; /* which groups to publish */
 	uint32_t process_count;           /* 0: nothing runs, and values and findings are empty */
-	double deep_age_s;                /* since the values of tier 1 were read; below 0: never */
+	/* Share of RLIMIT_NOFILE that is open, of the process that is closest to its own; 0: unknown */
+	double fds_of_limit;
+	double deep_age_s; /* since the values of tier 1 were read; below 0: never */
 	struct pl_read_cost cost;
 	struct pl_values values;
 	struct pl_findings findings;

@@ -1,5 +1,6 @@
 #include "engine/group.h"
 
+#include <math.h>
 #include <string.h>
 
 enum rule {
@@ -17,6 +18,17 @@ static enum rule rule_of(enum pl_metric metric)
 	return metric == PL_M_RSS_PEAK || metric == PL_M_IDLE_WINDOW ? RULE_ALONE : RULE_SUM;
 }
 
+double pl_group_fds_of_limit(const struct pl_values *values)
+{
+	uint64_t open;
+	uint64_t limit;
+
+	if (!pl_values_get(values, PL_M_FDS, &open) ||
+	    !pl_values_get(values, PL_M_RLIMIT_NOFILE, &limit) || limit == 0)
+		return 0;
+	return (double)open / (double)limit;
+}
+
 void pl_group_sum_begin(struct pl_group_sum *sum)
 {
 	memset(sum, 0, sizeof(*sum));
@@ -26,6 +38,7 @@ void pl_group_sum_add(struct pl_group_sum *sum, const struct pl_group_member *me
 {
 	sum->member_count++;
 	sum->newborn_count += member->newborn;
+	sum->fds_of_limit = fmax(sum->fds_of_limit, pl_group_fds_of_limit(member->values));
 	for (size_t i = 0; i < PL_METRIC_COUNT; i++) {
 		const enum pl_metric metric = (enum pl_metric)i;
 		uint64_t value;

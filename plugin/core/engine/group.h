@@ -14,6 +14,7 @@
 struct pl_group_sum {
 	uint32_t member_count;
 	uint32_t newborn_count; /* members too young to have had a dear read */
+	double fds_of_limit;    /* of the member that is closest to its RLIMIT_NOFILE; 0: not known */
 	uint32_t have[PL_METRIC_COUNT];
 	uint64_t value[PL_METRIC_COUNT];
 };
@@ -22,6 +23,9 @@ struct pl_group_member {
 	const struct pl_values *values;
 	bool newborn;
 };
+
+/* The share of RLIMIT_NOFILE that a process has open; 0: not known. */
+double pl_group_fds_of_limit(const struct pl_values *values);
 
 void pl_group_sum_begin(struct pl_group_sum *sum);
 void pl_group_sum_add(struct pl_group_sum *sum, const struct pl_group_member *member);

@@ -52,6 +52,7 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 		.process_count = 1,
 		.deep_age_s = process->deep_known ? engine->now.mono_s - process->deep_s : -1,
 		.cost = process->cost,
+		.fds_of_limit = pl_group_fds_of_limit(&process->sample.values),
 		.values = process->sample.values,
 	};
 	struct pl_region_bytes regions;
@@ -97,6 +98,7 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 		.time = engine->now,
 		.collect = group->collect,
 		.process_count = sum->member_count,
+		.fds_of_limit = sum->fds_of_limit,
 		.deep_age_s = -1,
 	};
 
