@@ -166,8 +166,11 @@ def verdict_strip(match):
 
 def call(picture, window, title, label, drawn, options=()):
     """The command of one picture."""
-    marks = ["VRULE:%s#000000:  %s\\l:dashes=4,3" % (escaped(str(time)), escaped(words))
-             for time, words in window.marks]
+    marks, told = [], set()
+    for time, words in window.marks:
+        legend = "" if words in told else "  %s\\l" % escaped(words)
+        marks.append("VRULE:%s#000000:%s:dashes=4,3" % (escaped(str(time)), legend))
+        told.add(words)
     grid = ["--x-grid", window.x_grid] if window.x_grid else []
     return ["rrdtool", "graph", picture, *window.span(), *grid,
             "--width", str(window.width), "--height", str(window.height),
@@ -256,7 +259,7 @@ def growth(match, window, picture):
 def drivers(match, window, picture):
     """Two axes over one time: what grows together belongs together."""
     present = [driver for driver in DRIVERS if match.has(driver[0])]
-    if not present or not match.has("memory-anon"):
+    if match.name.endswith(CGROUP_SUFFIX) or not match.has("memory-anon"):
         return []
     define = [match.define("anon", "memory-anon")]
     private = "anon"
@@ -267,19 +270,21 @@ def drivers(match, window, picture):
     unit, size = unit_for(top)
     tops = [match.highest(window, [match.define("x", file, source)], "x")
             for file, source, _, _ in present]
-    scale = round_up((max(tops, default=0) or 1.0) / (top / size or 1.0))
     drawn = [*define, "CDEF:memory=%s,%d,/" % (private, size),
              "AREA:memory%s55:  %-33s" % (MEMORY, "anonymous memory and swap (left)"),
              "LINE1:memory" + MEMORY, *figures("memory", unit)]
+    options = ["--lower-limit", "0"]
+    if present:
+        scale = round_up((max(tops) or 1.0) / (top / size or 1.0))
+        options += ["--right-axis", "%g:0" % scale, "--right-axis-label", "count",
+                    "--right-axis-format", "%.0lf"]
     for number, (file, source, color, words) in enumerate(present):
         drawn += [match.define("driver%d" % number, file, source),
                   "CDEF:scaled%d=driver%d,%g,/" % (number, number, scale),
                   "LINE2:scaled%d%s:  %-33s" % (number, color, words + " (right)"),
                   *figures("driver%d" % number, " " * len(unit), 0)]
     return call(picture, window, match.name + ": memory beside what it may come with", unit,
-                drawn + verdict_strip(match),
-                ["--lower-limit", "0", "--right-axis", "%g:0" % scale, "--right-axis-label",
-                 "count", "--right-axis-format", "%.0lf"])
+                drawn + verdict_strip(match), options)
 
 
 PICTURES = (("memory", memory), ("regions", regions), ("growth", growth), ("drivers", drivers))
