@@ -170,6 +170,14 @@ demo-netdata: ## watch Netdata find a leak in a minute: alert, picture of its da
 	@$(MAKE) --no-print-directory all test-programs
 	@status=0; /usr/bin/python3 tests/demo/netdata_demo.py || status=$$?; $(GIVE_BACK); exit $$status
 
+# The pictures of README and of packaging/docs, and the sentences there that replay says.
+screenshots: ## draw the pictures of README and packaging/docs again (root, chromium for some)
+	@packaging/deps.sh build run netdata picture
+	@$(MAKE) -s --no-print-directory all test-programs scenario-tools
+	@status=0; packaging/docs/decisions.py && /usr/bin/python3 tests/demo/demo.py >$(BUILD)/demo.out && \
+		{ /usr/bin/python3 tests/demo/netdata_demo.py >$(BUILD)/demo-netdata.out || true; } && \
+		packaging/docs/screenshots.py || status=$$?; $(GIVE_BACK); exit $$status
+
 check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run netdata fleet test man
 	@$(MAKE) -s --no-print-directory all man unit-tests test-programs host-programs scenario-tools \
@@ -358,5 +366,5 @@ help: ## explain every target
 # Not those of the copies and roots that packages are built and tried in.
 -include $(shell find $(BUILD) \( -path $(BUILD)/deb -o -path $(BUILD)/deb-later -o -path $(BUILD)/rpm \
 	-o -path $(BUILD)/clean-room \) -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo demo-netdata deps eval eval-report help host-programs \
+.PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo demo-netdata deps screenshots eval eval-report help host-programs \
 	region-programs scenario-tools unit-tests test-programs

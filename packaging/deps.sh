@@ -19,7 +19,7 @@ declare -A packages=(
 	[man]="mandoc? python3"
 	[packages]="debhelper dpkg-dev lintian debootstrap util-linux python3 perl git? rpm?
 		rpmlint?"
-	[picture]="netdata-web? chromium?"
+	[picture]="netdata-web? chromium? pngquant?"
 	[test]="perl procps iproute2 util-linux strace valgrind redis-tools|redis-server
 		nginx g++ libjemalloc2? libgoogle-perftools4|libgoogle-perftools4t64?
 		libmimalloc2.0|libmimalloc3? librrds-perl? libconfig-general-perl?

@@ -4,8 +4,8 @@
 Starts two servers under the same load, one of which keeps its side of every connection, and a
 private Netdata on the loopback with procleak.plugin in it. Prints where its dashboard is, gives an
 account of both servers from nothing but what Netdata serves, shows the alert as the daemon raised it
-and told its notifier, and saves a picture of the dashboard. Everything is under build/demo-netdata;
-every process that it starts ends with it. A number of seconds as its argument makes it stay that much longer.
+and told its notifier, and saves pictures. Everything is under build/demo-netdata; every process that it
+starts ends with it. A number of seconds as its argument makes it stay that much longer.
 """
 
 import fcntl
@@ -27,7 +27,8 @@ STAY_MAX_S = 3600
 DIRECTORY = os.path.join(private.BUILD, "demo-netdata")
 RUNGS = ("critical", "leaking", "growing", "steady", "learning")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PICTURE_S = 40  # for a browser to draw the dashboard
+PICTURE_S = 40  # for a browser to draw a page
+PAGE = os.path.join(private.ROOT, "conf", "graphs", "netdata.html")
 
 # time scale and season are for the demo only: a detector that runs so many times faster
 CONF = """
@@ -117,24 +118,32 @@ def watch(daemon, screen):
     return [line for line in daemon.notified() if line[2] in ("WARNING", "CRITICAL")]
 
 
-def draw(daemon):
-    """A picture of the dashboard, by a browser without a window. Returns its path, or why not."""
+def picture(name, url, width, height):
+    """A picture of a page, by a browser without a window. Returns its path, or why there is none."""
     browser = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    picture = os.path.join(DIRECTORY, "dashboard.png")
+    path = os.path.join(DIRECTORY, name)
     if not browser:
         return "none: there is no chromium here"
-    page = daemon.url("#menu_procleak_submenu_%s;after=-60;before=0;theme=white;help=true"
-                      % LEAKY.replace("-", "_"))
     argv = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-            "--user-data-dir=" + os.path.join(DIRECTORY, "browser"), "--window-size=1500,2600",
-            "--virtual-time-budget=30000", "--screenshot=" + picture, page]
+            "--user-data-dir=" + os.path.join(DIRECTORY, "browser"),
+            "--window-size=%d,%d" % (width, height), "--virtual-time-budget=30000",
+            "--screenshot=" + path, url]
     try:
         subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        timeout=PICTURE_S, check=False)
     except subprocess.TimeoutExpired:
         pass
     shutil.rmtree(os.path.join(DIRECTORY, "browser"), ignore_errors=True)
-    return os.path.relpath(picture) if os.path.exists(picture) else "none: %s failed" % browser
+    return os.path.relpath(path) if os.path.exists(path) else "none: %s failed" % browser
+
+
+def draw(daemon):
+    """Pictures of Netdata's own dashboard and of the page of conf/graphs."""
+    dashboard = daemon.url("#menu_procleak_submenu_%s;after=-60;before=0;theme=white;help=true"
+                           % LEAKY.replace("-", "_"))
+    page = "file://%s?server=%s&after=60&match=%s" % (PAGE, daemon.url("").rstrip("/"), LEAKY)
+    return [picture("page.png", page, 1340, 580),
+            picture("dashboard.png", dashboard, 1500, 2600)]
 
 
 def raised(daemon):
@@ -148,12 +157,12 @@ def raised(daemon):
     return lines
 
 
-def epilogue(daemon, told, alerts, picture):
+def epilogue(daemon, told, alerts, pictures):
     fault = ["none, and that is a fault of this demo: please report it"]
     paragraph("Alerts that are up, as Netdata serves them (api/v1/alarms):", alerts or fault)
     paragraph("What it told its notifier (the script that would send mail):",
               ["%s: %s is %s, was %s: %s" % line for line in told] or fault)
-    paragraph("A picture of the dashboard:", [picture])
+    paragraph("Pictures of the page conf/graphs/netdata.html, and of Netdata's dashboard:", pictures)
     relative = os.path.relpath(DIRECTORY)
     paragraph("Also there: " + relative, [
         "etc/procleak.conf     the whole configuration",
@@ -203,8 +212,7 @@ def main():
     print("Dashboard, while this runs: " + daemon.url("#menu_procleak") + "\n")
     told = watch(daemon, Screen(sys.stdout))
     alerts = raised(daemon)
-    picture = draw(daemon)
-    epilogue(daemon, told, alerts, picture)
+    epilogue(daemon, told, alerts, draw(daemon))
     if longer_s:
         print("\nThe dashboard stays for %d s: %s" % (longer_s, daemon.url("#menu_procleak")))
         time.sleep(longer_s)
