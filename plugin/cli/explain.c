@@ -208,6 +208,9 @@ static void print_regions(const struct page *page)
 	}
 	qsort(rows, count, sizeof(rows[0]), compare_rows);
 	head(page, "Where it is");
+	if (member(page->root, "regions_sampling_error_percent"))
+		printf("  sampled (+-%.1f %%), for it is too large to be read whole\n",
+		       number_of(page->root, "regions_sampling_error_percent"));
 	if (!text_of(page->root, "verdict")) {
 		print_now(rows, count);
 		return;

@@ -1,6 +1,7 @@
 /* `procleak status`: what the daemon's plugin knows, from its state file. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,26 @@ static void print_safe(const char *text, int width)
 		putchar(' ');
 }
 
+static void print_cost(const struct pl_self *self)
+{
+	static const char *const troubles[] = {
+		[PL_OWN_FREE] = "",
+		[PL_OWN_SLOW] = "it runs at a poor priority, so reads are kept short\n",
+		[PL_OWN_STARVED] = "its control group was throttled, so reads are kept very short\n",
+	};
+
+	if (self->tick_cpu_us_total == 0)
+		return; /* saved by an older one */
+	printf("so far it took %.1f s of CPU; %" PRIu64
+	       " dear reads took %.1f s more and held locks for "
+	       "%.1f s, %.1f ms at the most; %" PRIu64 " were put off, %" PRIu64 " made smaller\n",
+	       (double)self->tick_cpu_us_total * 1e-6, self->deep_reads_total,
+	       (double)self->deep_cpu_us_total * 1e-6, (double)self->lock_us_total * 1e-6,
+	       self->longest_hold_ms, self->deferred_total, self->degraded_total);
+	if (self->own_state <= PL_OWN_STARVED)
+		fputs(troubles[self->own_state], stdout);
+}
+
 static void take_header(void *ctx, const struct pl_state_header *header)
 {
 	struct status *status = ctx;
@@ -53,7 +74,9 @@ static void take_header(void *ctx, const struct pl_state_header *header)
 	if (status->json)
 		return;
 	pl_explain_duration(age_s > 0 ? age_s : 0, age, sizeof(age));
-	printf("saved %s ago%s\n\n", age, age_s > 1800 ? " (is the daemon running?)" : "");
+	printf("saved %s ago%s\n", age, age_s > 1800 ? " (is the daemon running?)" : "");
+	print_cost(&header->self);
+	putchar('\n');
 }
 
 static void take_match(void *ctx, const struct pl_state_match *match)
@@ -80,6 +103,23 @@ static void report_of(const struct pl_state_header *header, const struct pl_stat
 			header->boot_s + (double)process->track.ident.start_ticks / header->ticks_per_s;
 }
 
+/* How it is read, and for how long its lock was held at the most. */
+static void print_method(const struct pl_read_cost *cost)
+{
+	static const char *const names[] = {
+		[PL_METHOD_PULSE] = "pulse", [PL_METHOD_SAMPLED] = "sampled", [PL_METHOD_ROLLUP] = "rollup"
+	};
+	char method[24];
+	char held[16] = "-";
+
+	snprintf(method, sizeof(method), "%s", names[cost->method]);
+	if (cost->method == PL_METHOD_SAMPLED)
+		snprintf(method, sizeof(method), "sampled +-%.0f%%", 100 * (double)cost->error_share);
+	if (cost->longest_us > 0)
+		snprintf(held, sizeof(held), "%.1f ms", cost->longest_us * 1e-3);
+	printf("%-12s %9s  ", method, held);
+}
+
 static void print_row(struct status *status, const struct pl_state_process *process,
                       const struct pl_report *report)
 {
@@ -89,8 +129,8 @@ static void print_row(struct status *status, const struct pl_state_process *proc
 	char smallest[40] = "-";
 
 	if (!status->header_printed)
-		printf("%-20s  %-15s %8s  %-9s %11s %14s  %s\n", "MATCH", "NAME", "PID", "VERDICT",
-		       "ANON+SWAP", "WOULD SEE", "WHAT");
+		printf("%-20s  %-15s %8s  %-9s %11s %14s  %-12s %9s  %s\n", "MATCH", "NAME", "PID",
+		       "VERDICT", "ANON+SWAP", "WOULD SEE", "READ BY", "HELD", "WHAT");
 	status->header_printed = true;
 	pl_track_findings(&process->track, &findings);
 	pl_explain_bytes(process->track.u_bytes, bytes, sizeof(bytes));
@@ -105,6 +145,7 @@ static void print_row(struct status *status, const struct pl_state_process *proc
 	print_safe(process->comm, 15);
 	printf(" %8d  %-9s %11s %14s  ", (int)process->track.ident.pid,
 	       pl_verdict_name(report->verdict), bytes, smallest);
+	print_method(&process->cost);
 	if (report->verdict >= PL_VERDICT_GROWING)
 		print_safe(process->message, (int)strlen(process->message));
 	else

@@ -242,6 +242,23 @@ static void send_cgroup(value_list_t *list, const struct pl_reading *reading)
 		send_findings(list, &reading->findings);
 }
 
+/* What it costs to read it, and how it is read: enum pl_method as a number. */
+static void send_cost(value_list_t *list, const struct pl_reading *reading)
+{
+	const struct pl_read_cost *cost = &reading->cost;
+
+	if (reading->subject.kind == PL_SUBJECT_OTHER)
+		return;
+	send_counter(list, "total_time_in_ms", "deep_reads", cost->cpu_us_total / 1000);
+	send_counter(list, "derive", "lock_held_us", cost->lock_us_total);
+	send_gauge(list, "duration", "longest_hold", cost->longest_us * 1e-6);
+	send_counter(list, "operations", "deferred", cost->deferred_count);
+	send_counter(list, "operations", "degraded", cost->degraded_count);
+	send_gauge(list, "gauge", "read_method", cost->method);
+	if (cost->method == PL_METHOD_SAMPLED)
+		send_gauge(list, "percent", "sampling_error", 100 * (double)cost->error_share);
+}
+
 void pl_series_send_reading(const struct pl_reading *reading)
 {
 	const char *switches = (const char *)reading->collect;
@@ -264,6 +281,8 @@ void pl_series_send_reading(const struct pl_reading *reading)
 	/* the type ends at 100.1; a limit may be lowered below what is open */
 	if (reading->collect->fds && reading->fds_of_limit > 0)
 		send_gauge(&list, "percent", "fds_used", 100 * fmin(reading->fds_of_limit, 1));
+	if (reading->collect->rollup)
+		send_cost(&list, reading);
 	if (reading->collect->verdict)
 		send_findings(&list, &reading->findings);
 	if (reading->regions && reading->collect->memory)
@@ -278,11 +297,16 @@ void pl_series_send_self(const struct pl_self *self)
 	send_counter(&list, "total_time_in_ms", "tick", self->tick_cpu_us_total / 1000);
 	send_counter(&list, "total_time_in_ms", "deep_reads", self->deep_cpu_us_total / 1000);
 	send_counter(&list, "operations", "deep_reads", self->deep_reads_total);
+	send_counter(&list, "derive", "lock_held_us", self->lock_us_total);
+	send_counter(&list, "derive", "throttled_us", self->throttled_us_total);
 	send_counter(&list, "operations", "deferred", self->deferred_total);
+	send_counter(&list, "operations", "degraded", self->degraded_total);
 	send_counter(&list, "operations", "gone", self->gone_total);
 	send_counter(&list, "errors", "denied", self->denied_total);
 	send_counter(&list, "errors", "failed", self->failed_total);
 	send_gauge(&list, "duration", "longest_hold", self->longest_hold_ms / 1000);
+	send_gauge(&list, "gauge", "run_poorly", self->own_state);
+	send_gauge(&list, "count", "degraded", self->degraded_count);
 	send_gauge(&list, "count", "stuck", self->stuck_count);
 	send_gauge(&list, "count", "processes_seen", self->seen_count);
 	send_gauge(&list, "count", "processes_matched", self->matched_count);

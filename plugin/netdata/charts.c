@@ -27,6 +27,14 @@
 			__VA_ARGS__                                                                            \
 		}                                                                                          \
 	}
+#define COST(id, kind, field)                                                                      \
+	{                                                                                              \
+		id, id, PL_FROM_COST_##kind, offsetof(struct pl_read_cost, field)                          \
+	}
+#define METHOD(id, method)                                                                         \
+	{                                                                                              \
+		id, id, PL_FROM_METHOD, PL_METHOD_##method                                                 \
+	}
 #define SELF(id, kind, field)                                                                      \
 	{                                                                                              \
 		id, id, PL_FROM_SELF_##kind, offsetof(struct pl_plugin_self, field)                        \
@@ -114,6 +122,18 @@ const struct pl_chart pl_charts[] = {
 	      METRIC("to_storage", STORAGE_WRITE)),
 	CHART("calls", "io_calls", "Calls that read and write", "calls/s", LINE, IN(io), COUNTERS, 1,
 	      METRIC("read", READ_CALLS), METRIC("write", WRITE_CALLS)),
+	CHART("reading", "reading_cost", "What reading its memory takes, of CPU and of its own lock",
+	      "percentage", LINE, IN(rollup), COUNTERS, 10000, COST("cpu", U64, cpu_us_total),
+	      COST("lock_held", U64, lock_us_total)),
+	CHART("hold", "reading_hold", "Longest hold of its memory map", "milliseconds", LINE,
+	      IN(rollup), GAUGES, 1000, COST("longest", U32, longest_us)),
+	CHART("putoff", "reading_put_off", "Reads of its memory that were put off, or made smaller",
+	      "reads/s", LINE, IN(rollup), COUNTERS, 1, COST("deferred", U32, deferred_count),
+	      COST("degraded", U32, degraded_count)),
+	CHART("method", "reading_method", "How its memory is read", "state", STACKED, IN(rollup),
+	      GAUGES, 1, METHOD("pulse", PULSE), METHOD("sampled", SAMPLED), METHOD("rollup", ROLLUP)),
+	CHART("sampling", "sampling_error", "Interval of what was sampled", "percentage", LINE,
+	      IN(rollup), GAUGES, 100, { "error", "error", PL_FROM_SAMPLING_ERROR, 0 }),
 };
 
 _Static_assert(sizeof(pl_charts) / sizeof(pl_charts[0]) <= 64, "a bit of a word for each chart");
@@ -124,11 +144,17 @@ const struct pl_chart pl_self_charts[] = {
 	CHART("cost", "self_cost", "CPU that the plugin takes (100 percent is one core)", "percentage",
 	      STACKED, PL_CHART_ALWAYS, COUNTERS, 10000, SELF("ticks", U64, engine.tick_cpu_us_total),
 	      SELF("deep_reads", U64, engine.deep_cpu_us_total)),
+	CHART("locktime", "self_lock_time", "Time for which memory maps were held", "percentage", LINE,
+	      PL_CHART_ALWAYS, COUNTERS, 10000, SELF("held", U64, engine.lock_us_total)),
 	CHART("lock", "self_lock", "Longest hold of the memory map of a process", "milliseconds", LINE,
 	      PL_CHART_ALWAYS, GAUGES, 1000, SELF("longest", DOUBLE, engine.longest_hold_ms)),
 	CHART("reads", "self_reads", "Reads that walk the memory of a process", "reads/s", LINE,
 	      PL_CHART_ALWAYS, COUNTERS, 1, SELF("done", U64, engine.deep_reads_total),
-	      SELF("deferred", U64, engine.deferred_total)),
+	      SELF("deferred", U64, engine.deferred_total),
+	      SELF("degraded", U64, engine.degraded_total)),
+	CHART("throttled", "self_throttled", "Time for which the plugin was out of its CPU quota",
+	      "percentage", LINE, PL_CHART_ALWAYS, COUNTERS, 10000,
+	      SELF("throttled", U64, engine.throttled_us_total)),
 	CHART("unreadable", "self_unreadable", "Reads that failed", "reads/s", LINE, PL_CHART_ALWAYS,
 	      COUNTERS, 1, SELF("gone", U64, engine.gone_total),
 	      SELF("denied", U64, engine.denied_total), SELF("failed", U64, engine.failed_total)),
@@ -136,7 +162,9 @@ const struct pl_chart pl_self_charts[] = {
 	      PL_CHART_ALWAYS, GAUGES, 1, SELF("stuck_reads", U32, engine.stuck_count),
 	      SELF("config_faults", U32, config_faults),
 	      SELF("missing_capabilities", U32, missing_capabilities),
-	      SELF("dropped", U32, dropped_subjects)),
+	      SELF("dropped", U32, dropped_subjects),
+	      SELF("degraded_processes", U32, engine.degraded_count),
+	      SELF("run_poorly", U32, engine.own_state)),
 	CHART("processes", "self_processes", "Processes seen and watched", "processes", LINE,
 	      PL_CHART_ALWAYS, GAUGES, 1, SELF("seen", U32, engine.seen_count),
 	      SELF("watched", U32, engine.matched_count)),
@@ -235,6 +263,30 @@ static bool fd_share(const struct pl_reading *reading, int64_t *out)
 	return reading->fds_of_limit > 0 && to_integer(reading->fds_of_limit * 10000, out);
 }
 
+/* Cgroups, and the rest of a match, are not read on their own account. */
+static bool cost_value(const struct pl_chart_dimension *dimension, const struct pl_reading *reading,
+                       int64_t *out)
+{
+	const struct pl_read_cost *cost = &reading->cost;
+	const void *at = (const char *)cost + dimension->index;
+
+	if (reading->process_count == 0 ||
+	    (reading->subject.kind != PL_SUBJECT_MATCH && reading->subject.kind != PL_SUBJECT_PROCESS))
+		return false;
+	if (dimension->source == PL_FROM_METHOD) {
+		*out = cost->method == dimension->index;
+		return true;
+	}
+	if (dimension->source == PL_FROM_SAMPLING_ERROR)
+		return cost->method == PL_METHOD_SAMPLED &&
+		       to_integer((double)cost->error_share * 1e4, out);
+	if (dimension->source == PL_FROM_COST_U32)
+		*out = *(const uint32_t *)at;
+	else
+		*out = (int64_t)(*(const uint64_t *)at & INT64_MAX);
+	return true;
+}
+
 static bool self_value(const struct pl_chart_dimension *dimension,
                        const struct pl_plugin_self *self, int64_t *out)
 {
@@ -266,6 +318,11 @@ bool pl_chart_value(const struct pl_chart_dimension *dimension, const struct pl_
 		return part_value(reading, dimension->index, out);
 	case PL_FROM_RUNG:
 		return rung_value(reading, dimension->index, out);
+	case PL_FROM_COST_U64:
+	case PL_FROM_COST_U32:
+	case PL_FROM_METHOD:
+	case PL_FROM_SAMPLING_ERROR:
+		return cost_value(dimension, reading, out);
 	case PL_FROM_COUNT:
 		*out = reading->process_count;
 		return true;

@@ -28,7 +28,11 @@ enum pl_chart_source {
 	PL_FROM_COUNT,    /* processes */
 	PL_FROM_LEAK_S,   /* seconds to the limit, once the growth is found to be a leak */
 	PL_FROM_FD_SHARE, /* open descriptors as a share of their limit, in hundredths of a percent */
-	PL_FROM_SELF_U64, /* index: offset in struct pl_plugin_self */
+	PL_FROM_COST_U64, /* index: offset in struct pl_read_cost */
+	PL_FROM_COST_U32,
+	PL_FROM_METHOD,         /* index: enum pl_method; 1 on the one that is in use, else 0 */
+	PL_FROM_SAMPLING_ERROR, /* in hundredths of a percent */
+	PL_FROM_SELF_U64,       /* index: offset in struct pl_plugin_self */
 	PL_FROM_SELF_U32,
 	PL_FROM_SELF_DOUBLE, /* in thousandths */
 };

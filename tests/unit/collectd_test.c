@@ -294,6 +294,13 @@ static struct pl_reading full_reading(const struct pl_collect *collect)
 		.time = { .mono_s = 1, .wall_s = 1700000000.25 },
 		.collect = collect,
 		.process_count = 2,
+		.cost = { .cpu_us_total = 2000000,
+		          .lock_us_total = 1234,
+		          .longest_us = 500000,
+		          .deferred_count = 7,
+		          .degraded_count = 9,
+		          .error_share = 0.04F,
+		          .method = PL_METHOD_SAMPLED },
 	};
 
 	for (int id = 0; id < PL_METRIC_COUNT; id++)
@@ -430,6 +437,14 @@ static void test_values(void)
 	ok(list && list->values[0].gauge == PL_FINDING_RATE + 0.5, "gauge-growth");
 	ok(find_list("current_connections", "CLOSE_WAIT") && find_list("timeleft", "limit"),
 	   "and so on");
+	list = find_list("derive", "lock_held_us");
+	ok(list && list->values[0].derive == 1234, "for how long its lock was held");
+	list = find_list("duration", "longest_hold");
+	ok(list && fabs(list->values[0].gauge - 0.5) < 1e-9, "the longest, in seconds");
+	list = find_list("gauge", "read_method");
+	ok(list && list->values[0].gauge == PL_METHOD_SAMPLED, "how it is read");
+	list = find_list("percent", "sampling_error");
+	ok(list && fabs(list->values[0].gauge - 4) < 1e-4, "and how sure that is");
 
 	pl_values_clear(&reading.values, PL_M_ANON);
 	pl_values_clear(&reading.values, PL_M_MAJOR_FAULTS);

@@ -805,9 +805,45 @@ static void test_cap(void)
 	world_free(&w);
 }
 
+/* What reading a subject costs, and how it is read. */
+static void test_cost(void)
+{
+	struct pl_reading reading = make_reading("web", 1);
+	struct world w;
+
+	reading.cost = (struct pl_read_cost){ .cpu_us_total = 5000,
+		                                  .lock_us_total = 4000,
+		                                  .longest_us = 2500,
+		                                  .deferred_count = 3,
+		                                  .degraded_count = 2,
+		                                  .error_share = 0.031F,
+		                                  .method = PL_METHOD_SAMPLED };
+	world_init(&w);
+	tick(&w, 1, &reading, 1);
+	ok(said(&w, "BEGIN 'procleak.web_reading'\nSET 'cpu' = 5000\nSET 'lock_held' = 4000\n"),
+	   "what reading takes of CPU and lock");
+	ok(said(&w, "SET 'longest' = 2500\n") && said(&w, "SET 'deferred' = 3\nSET 'degraded' = 2\n"),
+	   "the longest hold, and what was put off");
+	ok(said(&w, "SET 'pulse' = 0\nSET 'sampled' = 1\nSET 'rollup' = 0\n"), "how it is read");
+	ok(said(&w, "BEGIN 'procleak.web_sampling'\nSET 'error' = 310\n"), "and how sure that is");
+	is_accepted(&w.model, &w.wire, "the charts of cost");
+	reading.cost.method = PL_METHOD_ROLLUP;
+	reading.time.mono_s = 2;
+	tick(&w, 2, &reading, 1);
+	ok(said(&w, "BEGIN 'procleak.web_sampling'\nSET 'error' =\n"),
+	   "what is read whole has no error");
+	is_accepted(&w.model, &w.wire, "and go on");
+	world_free(&w);
+}
+
 static void test_self(void)
 {
-	struct pl_plugin_self self = { .engine = { .longest_hold_ms = 1.5, .stuck_count = 3 },
+	struct pl_plugin_self self = { .engine = { .longest_hold_ms = 1.5,
+		                                       .stuck_count = 3,
+		                                       .lock_us_total = 77000,
+		                                       .degraded_total = 8,
+		                                       .degraded_count = 4,
+		                                       .own_state = PL_OWN_STARVED },
 		                           .config_faults = 2,
 		                           .missing_capabilities = 1 };
 	struct world w;
@@ -816,8 +852,11 @@ static void test_self(void)
 	pl_subjects_self(&w.subjects, &self);
 	ok(said(&w, "SET 'longest' = 1500\n"), "the longest hold, in thousandths");
 	ok(said(&w, "SET 'stuck_reads' = 3\nSET 'config_faults' = 2\n"
-	            "SET 'missing_capabilities' = 1\nSET 'dropped' = 0\n"),
+	            "SET 'missing_capabilities' = 1\nSET 'dropped' = 0\n"
+	            "SET 'degraded_processes' = 4\nSET 'run_poorly' = 2\n"),
 	   "the trouble");
+	ok(said(&w, "SET 'held' = 77000\n") && said(&w, "SET 'degraded' = 8\n"),
+	   "for how long locks were held, and what was made smaller for their sake");
 	is_accepted(&w.model, &w.wire, "the plugin's own charts");
 	pl_subjects_self(&w.subjects, &self);
 	ok(!said(&w, "CHART"), "are defined once");
@@ -1109,6 +1148,7 @@ int main(void)
 	test_ids();
 	test_stories();
 	test_cap();
+	test_cost();
 	test_self();
 	test_random(&grammars[0]);
 	test_random(&grammars[1]);

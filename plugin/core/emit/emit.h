@@ -149,24 +149,33 @@ struct pl_report {
 	char message[PL_MESSAGE_SIZE];
 };
 
+/* How the kernel runs us: what is held meanwhile is held for longer. */
+enum pl_own_state {
+	PL_OWN_FREE,
+	PL_OWN_SLOW,    /* at a poor priority */
+	PL_OWN_STARVED, /* throttled a while ago, or run only when nobody else wants to */
+};
+
 /* The plugin's own cost and health: over the last tick, or counted since the start (_total). */
 struct pl_self {
 	struct pl_time time;
-	uint64_t tick_cpu_us_total; /* CPU spent in ticks on the host's thread */
-	uint64_t deep_cpu_us_total; /* CPU spent by the worker */
-	uint64_t deep_reads_total;  /* dear reads done */
-	uint64_t lock_us_total;     /* for so long dear reads may have held a process' mmap lock */
-	uint64_t deferred_total;    /* dear reads put off by the budget */
-	uint64_t degraded_total;    /* made smaller, or not at all, for the sake of a process' lock */
-	uint64_t gone_total;        /* processes that ended while being read */
-	uint64_t denied_total;      /* reads refused for want of a capability */
-	uint64_t failed_total;      /* other failed reads */
-	double longest_hold_ms;     /* longest dear read since the start */
-	uint32_t degraded_count;    /* processes of which it is so at present */
-	uint32_t stuck_count;       /* dear reads that hang right now */
-	uint32_t seen_count;        /* processes in the table */
-	uint32_t matched_count;     /* of them matched */
-	uint64_t memory_bytes;      /* held by the engine */
+	uint64_t tick_cpu_us_total;  /* CPU spent in ticks on the host's thread */
+	uint64_t deep_cpu_us_total;  /* CPU spent by the worker */
+	uint64_t deep_reads_total;   /* dear reads done */
+	uint64_t lock_us_total;      /* for so long dear reads may have held a process' mmap lock */
+	uint64_t deferred_total;     /* dear reads put off by the budget */
+	uint64_t degraded_total;     /* made smaller, or not at all, for the sake of a process' lock */
+	uint64_t gone_total;         /* processes that ended while being read */
+	uint64_t denied_total;       /* reads refused for want of a capability */
+	uint64_t failed_total;       /* other failed reads */
+	double longest_hold_ms;      /* longest dear read since the start */
+	uint64_t throttled_us_total; /* for so long its own cgroup was out of quota */
+	uint32_t own_state;          /* enum pl_own_state */
+	uint32_t degraded_count;     /* processes of which it is so at present */
+	uint32_t stuck_count;        /* dear reads that hang right now */
+	uint32_t seen_count;         /* processes in the table */
+	uint32_t matched_count;      /* of them matched */
+	uint64_t memory_bytes;       /* held by the engine */
 };
 
 /* A host fills in what it wants; a NULL callback is skipped. Called on the thread of the tick. */

@@ -9,6 +9,8 @@ bool pl_engine_lock_is_free(const struct pl_engine *engine, const struct pl_proc
 
 double pl_engine_lock_spacing_s(const struct pl_engine *engine, double lock_us)
 {
+	if (lock_us > pl_engine_hold_most_us(engine))
+		return -1;
 	return pl_budget_spacing_s(&engine->budget, lock_us);
 }
 

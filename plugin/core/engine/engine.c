@@ -77,6 +77,7 @@ static int start(struct pl_engine *engine)
 {
 	const struct pl_config *config = engine->config;
 	const struct pl_time now = pl_engine_now();
+	struct pl_own own;
 	int err = pl_procfs_open(&engine->fs, config->proc_root, config->cgroup_root);
 
 	if (err < 0) {
@@ -91,6 +92,8 @@ static int start(struct pl_engine *engine)
 	               now.mono_s);
 	engine->walk_us_per_mib = WALK_US_PER_MIB;
 	engine->window_us = WINDOW_US;
+	pl_sample_own(&engine->fs, &own);
+	pl_engine_take_own(engine, &own);
 	engine->worker = pl_worker_new(&engine->fs, &engine->host, config);
 	if (!engine->worker)
 		return -ENOMEM;
@@ -132,6 +135,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 		pl_engine_saved(engine, job);
 	else if (job->kind == PL_JOB_REGIONS)
 		pl_engine_regions_done(engine, job);
+	else if (job->kind == PL_JOB_OWN)
+		pl_engine_take_own(engine, &job->own);
 	else if (job->kind == PL_JOB_EVIDENCE)
 		pl_engine_evidence_done(engine, job);
 	else if (job->kind == PL_JOB_CGROUP)

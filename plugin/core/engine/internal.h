@@ -173,6 +173,9 @@ struct pl_engine {
 	bool no_room;     /* the worker could take no more jobs in this tick */
 	bool look_at_all; /* a parent was matched whose children count too */
 	struct pl_self self;
+	struct pl_own own; /* as it was looked at last */
+	double own_due_s;
+	double starved_until_s;
 	char boot_id[PL_BOOT_ID_SIZE];
 	struct pl_restored *restored; /* sorted by pid */
 	size_t restored_count;
@@ -242,6 +245,13 @@ void pl_engine_degrade(struct pl_engine *engine, struct pl_process *process);
 void pl_engine_defer(struct pl_engine *engine, struct pl_process *process);
 /* What a walk through its pages took, without what we were kept waiting meanwhile. */
 double pl_engine_walk_us(const struct pl_deep_result *deep);
+
+/* own.c: how we are run ourselves. */
+/* Has the worker look, now and then. */
+void pl_engine_look_at_own(struct pl_engine *engine);
+void pl_engine_take_own(struct pl_engine *engine, const struct pl_own *own);
+/* For how long a lock may be held at a time. */
+double pl_engine_hold_most_us(const struct pl_engine *engine);
 
 /* places.c: regions. */
 /* Forgets what was read: another process, or another program in it. */

@@ -206,7 +206,8 @@ static int begin_text(struct pl_engine *engine)
 	struct pl_state_header header = { .saved_s = engine->now.wall_s,
 		                              .boot_s = (double)engine->host.boot_s,
 		                              .ticks_per_s = (double)engine->host.ticks_per_s,
-		                              .time_scale = engine->config->time_scale };
+		                              .time_scale = engine->config->time_scale,
+		                              .self = engine->self };
 	int err;
 
 	engine->state = pl_state_writer_new();
@@ -238,6 +239,7 @@ static int write_process(struct pl_engine *engine, const struct pl_process *proc
 	memcpy(saved->comm, process->comm, sizeof(saved->comm));
 	memcpy(saved->message, report.message, sizeof(saved->message));
 	saved->start_code = process->start_code;
+	saved->cost = process->cost;
 	saved->track = *process->track;
 	if (process->ledger)
 		saved->ledger = *process->ledger;

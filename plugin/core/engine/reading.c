@@ -440,6 +440,7 @@ void pl_engine_post_deep(struct pl_engine *engine)
 	const double tick_s = pl_engine_now().mono_s;
 
 	pl_budget_fill(&engine->budget, engine->now.mono_s);
+	pl_engine_look_at_own(engine);
 	post_urgent(engine, tick_s);
 	for (size_t i = 0; i < count; i++) {
 		const size_t at = (engine->deep_cursor + i) % count;
@@ -549,7 +550,7 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 	if (job->kind == PL_JOB_EVIDENCE)
 		engine->evidence_pending--;
 	pl_engine_account_stuck(engine, process, job);
-	if (job->kind == PL_JOB_SAVE || job->kind == PL_JOB_CGROUP)
+	if (job->kind == PL_JOB_SAVE || job->kind == PL_JOB_CGROUP || job->kind == PL_JOB_OWN)
 		return; /* the disk hangs, not a process; a cgroup that hangs is not asked again */
 	pl_log_complain(&engine->log, &engine->stuck_complaint, engine->now.mono_s, PL_LOG_WARNING,
 	                "reading process %d hangs: its memory is locked; it is left alone for a while",

@@ -316,6 +316,8 @@ static void run_job(struct thread *thread, struct pl_job *job)
 		save(thread->worker, job);
 	else if (job->kind == PL_JOB_REGIONS)
 		read_regions(thread, job);
+	else if (job->kind == PL_JOB_OWN)
+		pl_sample_own(thread->worker->fs, &job->own);
 	else if (job->kind == PL_JOB_EVIDENCE)
 		keep_evidence(thread, job);
 	else if (job->kind == PL_JOB_CGROUP)

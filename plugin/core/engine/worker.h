@@ -15,6 +15,7 @@
 #include "engine/sampled.h"
 #include "evidence/evidence.h"
 #include "regions/regions.h"
+#include "sample/own.h"
 #include "sample/sample.h"
 #include "state/state.h"
 
@@ -29,6 +30,7 @@ enum pl_job_kind {
 	PL_JOB_SAVE,     /* writes the state */
 	PL_JOB_REGIONS,  /* tier 2 */
 	PL_JOB_EVIDENCE, /* writes a file about a leak */
+	PL_JOB_OWN,      /* how we are run ourselves */
 	PL_JOB_CGROUP,   /* the memory of deep.cgroup */
 	PL_JOB_CENSUS,   /* one look at what a process piles up, or the end of it */
 };
@@ -69,6 +71,7 @@ struct pl_job {
 	const struct pl_region_snapshot *regions; /* the thread's: until the next job of this kind */
 	double sampled_bytes;                     /* of a sample: anonymous or in swap */
 	double window_us;                         /* and what a window took */
+	struct pl_own own;                        /* OWN only */
 	struct pl_cgroup_reading cgroup;          /* CGROUP only */
 	int error;
 };

@@ -197,6 +197,8 @@ static void add_regions(yajl_gen gen, const struct pl_ledger *ledger)
 
 	count += pl_ledger_shares(ledger, PL_REGIONS_SHARED, shares + count, PL_REGION_COUNT);
 	add_number(gen, "regions_span_seconds", ledger->now.time_s - ledger->base.time_s);
+	if (ledger->window_stride > 0)
+		add_number(gen, "regions_sampling_error_percent", 100 * (double)ledger->error_share);
 	key(gen, "regions");
 	yajl_gen_array_open(gen);
 	for (unsigned r = 0; r < PL_REGION_COUNT; r++) {

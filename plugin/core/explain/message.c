@@ -131,7 +131,8 @@ static void add_place(struct text *t, const struct pl_explain_subject *s)
 		return;
 	}
 	pl_explain_place(s->places, s->place, name, sizeof name);
-	add(t, "; %.0f %% %s", 100 * (double)s->place->share, name);
+	add(t, "; %s%.0f %% %s", s->places->sampled ? "about " : "", 100 * (double)s->place->share,
+	    name);
 }
 
 /* "; 38.0 KiB per connection opened", or what it comes with. */

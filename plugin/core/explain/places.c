@@ -18,7 +18,9 @@ static bool is_blind(const struct pl_ledger *ledger)
 
 void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out)
 {
-	*out = (struct pl_places){ .runtimes = ledger->runtimes, .blind = is_blind(ledger) };
+	*out = (struct pl_places){ .runtimes = ledger->runtimes,
+		                       .blind = is_blind(ledger),
+		                       .sampled = ledger->window_stride > 0 };
 	for (unsigned set = 0; set < 2; set++) {
 		struct pl_region_share shares[PL_PLACES_KEPT];
 		const size_t count =

@@ -19,6 +19,7 @@ struct pl_place {
 /* The regions that grew the most, of anonymous and of shared memory apart. */
 struct pl_places {
 	uint8_t count[2]; /* by enum pl_region_set; 0: not known */
+	bool sampled;     /* an estimate */
 	struct pl_place places[2 * PL_PLACES_KEPT];
 	uint32_t runtimes; /* bits of enum pl_runtime */
 	bool blind;        /* most is a managed heap that cannot grow and is wholly resident */

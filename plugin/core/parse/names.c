@@ -50,6 +50,8 @@ static void read_cgroup_line(struct pl_scan line, struct pl_cgroup_paths *paths)
 		return;
 	const size_t list_len = (size_t)(colon - list);
 	line.at = colon + 1;
+	if (list_has(list, list_len, LITERAL("cpu")))
+		set_once(&paths->v1_cpu, &paths->v1_cpu_len, &line);
 	if (hierarchy == 0 && list_len == 0)
 		set_once(&paths->v2, &paths->v2_len, &line);
 	else if (list_has(list, list_len, LITERAL("memory")))

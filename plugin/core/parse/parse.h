@@ -82,7 +82,7 @@ int pl_parse_limit(const char *text, size_t len, uint64_t *out);
 int pl_parse_inactive_file(const char *text, size_t len, uint64_t *out);
 
 /* proc_pid_cgroup(5): points into `text` at the paths of the v2 hierarchy and of v1's memory
- * controller; length 0 where there is none. Never fails on lines that it does not know. */
+ * and CPU controllers; length 0 where there is none. Never fails on lines that it does not know. */
 struct pl_cgroup_paths {
 	const char *v2;
 	size_t v2_len;
@@ -90,6 +90,8 @@ struct pl_cgroup_paths {
 	size_t v1_memory_len;
 	const char *v1_systemd; /* name=systemd: the unit on hosts with v1 */
 	size_t v1_systemd_len;
+	const char *v1_cpu;
+	size_t v1_cpu_len;
 };
 
 int pl_parse_cgroup(const char *text, size_t len, struct pl_cgroup_paths *out);

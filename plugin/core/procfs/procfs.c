@@ -390,6 +390,8 @@ static const char *cgroup_prefix(const struct pl_procfs *fs, enum pl_cgroup_kind
 {
 	if (kind == PL_CGROUP_V1_MEMORY)
 		return "memory";
+	if (kind == PL_CGROUP_V1_CPU)
+		return "cpu"; /* or a link of that name to "cpu,cpuacct" */
 	return fs->cgroup_unified ? "." : "unified";
 }
 

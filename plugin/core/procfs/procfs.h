@@ -96,9 +96,9 @@ int pl_procfs_threads(const struct pl_procfs *fs, int32_t pid, pl_procfs_thread_
 
 /*
  * Reads `file` of the cgroup at `path` (as in PID/cgroup, `len` bytes) in the v2 hierarchy, or in
- * v1's memory hierarchy.
+ * v1's memory or CPU hierarchy.
  */
-enum pl_cgroup_kind { PL_CGROUP_V2, PL_CGROUP_V1_MEMORY };
+enum pl_cgroup_kind { PL_CGROUP_V2, PL_CGROUP_V1_MEMORY, PL_CGROUP_V1_CPU };
 ssize_t pl_procfs_read_cgroup(const struct pl_procfs *fs, enum pl_cgroup_kind kind,
                               const char *path, size_t len, const char *file, char *buf,
                               size_t size);

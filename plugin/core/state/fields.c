@@ -146,6 +146,7 @@ static const struct pl_state_field places_fields[] = {
 	NESTED_ARRAY(struct pl_places, places, place_fields),
 	FIELD(struct pl_places, runtimes, U32),
 	FIELD(struct pl_places, blind, BOOL),
+	FIELD(struct pl_places, sampled, BOOL),
 	END,
 };
 
@@ -245,10 +246,35 @@ static const struct pl_state_field family_fields[] = {
 	END,
 };
 
+static const struct pl_state_field cost_fields[] = {
+	FIELD(struct pl_read_cost, cpu_us_total, U64),
+	FIELD(struct pl_read_cost, lock_us_total, U64),
+	FIELD(struct pl_read_cost, longest_us, U32),
+	FIELD(struct pl_read_cost, read_count, U32),
+	FIELD(struct pl_read_cost, deferred_count, U32),
+	FIELD(struct pl_read_cost, degraded_count, U32),
+	FIELD(struct pl_read_cost, error_share, F32),
+	INDEX(struct pl_read_cost, method, PL_METHOD_ROLLUP + 1),
+	END,
+};
+
+/* Of the plugin's account what `status` tells. */
+static const struct pl_state_field self_fields[] = {
+	FIELD(struct pl_self, tick_cpu_us_total, U64), FIELD(struct pl_self, deep_cpu_us_total, U64),
+	FIELD(struct pl_self, deep_reads_total, U64),  FIELD(struct pl_self, lock_us_total, U64),
+	FIELD(struct pl_self, longest_hold_ms, F64),   FIELD(struct pl_self, deferred_total, U64),
+	FIELD(struct pl_self, degraded_total, U64),    FIELD(struct pl_self, throttled_us_total, U64),
+	FIELD(struct pl_self, own_state, U32),         END,
+};
+
 const struct pl_state_field pl_state_header_fields[] = {
-	TEXT(struct pl_state_header, boot_id),          FIELD(struct pl_state_header, saved_s, F64),
-	FIELD(struct pl_state_header, boot_s, F64),     FIELD(struct pl_state_header, ticks_per_s, F64),
-	FIELD(struct pl_state_header, time_scale, F64), END,
+	TEXT(struct pl_state_header, boot_id),
+	FIELD(struct pl_state_header, saved_s, F64),
+	FIELD(struct pl_state_header, boot_s, F64),
+	FIELD(struct pl_state_header, ticks_per_s, F64),
+	FIELD(struct pl_state_header, time_scale, F64),
+	NESTED(struct pl_state_header, self, self_fields),
+	END,
 };
 
 const struct pl_state_field pl_state_match_fields[] = {
@@ -313,6 +339,7 @@ const struct pl_state_field pl_state_process_fields[] = {
 	TEXT(struct pl_state_process, comm),
 	TEXT(struct pl_state_process, message),
 	FIELD(struct pl_state_process, start_code, U64),
+	NESTED(struct pl_state_process, cost, cost_fields),
 	NESTED(struct pl_state_process, track, track_fields),
 	NESTED(struct pl_state_process, ledger, ledger_fields),
 	END,

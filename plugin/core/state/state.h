@@ -25,6 +25,7 @@ struct pl_state_header {
 	double boot_s;                 /* Unix time of the boot; 0 when unknown */
 	double ticks_per_s;            /* of start times */
 	double time_scale;
+	struct pl_self self; /* what it cost; for people */
 };
 
 struct pl_state_match {
@@ -37,6 +38,7 @@ struct pl_state_process {
 	char comm[PL_STATE_COMM_SIZE];
 	char message[PL_MESSAGE_SIZE]; /* the verdict in words; for people */
 	uint64_t start_code;           /* another one: it has called exec since */
+	struct pl_read_cost cost;      /* for people, as above */
 	struct pl_track track;
 	struct pl_ledger ledger; /* reading_count 0: there is none */
 };
