@@ -226,6 +226,9 @@ static void print_row(const struct watch *watch, const struct row *row)
 	char connections[32];
 	char change[48];
 	char rate[48];
+	/* that all of the window speaks for a leak is what "leaking" says itself */
+	const bool says_more = row->has_report && row->last.reason && strcmp(row->last.reason, "drift");
+	const char *reason = says_more ? row->last.reason : "";
 	uint64_t u_bytes;
 
 	snprintf(u, sizeof(u), "-");
@@ -241,8 +244,7 @@ static void print_row(const struct watch *watch, const struct row *row)
 	printf("%7d %-16.16s %11s %11s %11s %8s %7s %7s %12s %14s  %s%s%s%s%s\n", (int)row->ident.pid,
 	       row->comm, u, pss, dirty, threads, fds, connections, change, rate,
 	       colour_of(watch, row->verdict), pl_verdict_name(row->verdict),
-	       watch->colour ? "\033[0m" : "", row->has_report && row->last.reason ? ": " : "",
-	       row->has_report && row->last.reason ? row->last.reason : "");
+	       watch->colour ? "\033[0m" : "", *reason ? ": " : "", reason);
 }
 
 static void print_screen(const struct watch *watch, struct pl_time now)
