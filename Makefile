@@ -353,7 +353,7 @@ deb: ## build the Debian packages in build/deb
 # Fresh Debians in which the packages are tried; MIRROR is where they come from.
 SUITES ?= bookworm trixie
 
-check-packages: ## the packages: lintian, rpmbuild, and a life in fresh Debians (root; SUITES)
+check-packages: ## the packages: lintian, rpmlint, and a life in fresh Debians (root; SUITES, MIRROR)
 	@packaging/deps.sh build packages
 	@BUILD=$(BUILD) SUITES="$(SUITES)" tests/packaging/packages.sh
 

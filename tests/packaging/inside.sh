@@ -1,5 +1,5 @@
 #!/bin/bash
-# What clean_room.sh runs in the fresh root: install, see a verdict, upgrade, remove, purge. TAP.
+# What clean_room.sh runs in a fresh root: install, see a verdict, upgrade, remove, purge. TAP.
 set -uo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
