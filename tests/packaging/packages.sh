@@ -31,7 +31,7 @@ if command -v rpmbuild >/dev/null; then
 	packaging/rpm/build.sh "$build/rpm" || fail "rpmbuild failed"
 	if command -v rpmlint >/dev/null; then
 		rpmlint --strict --config packaging/rpm/rpmlint.toml packaging/rpm/procleak.spec \
-			"$build"/rpm/RPMS/*/*.rpm "$build"/rpm/SRPMS/*.rpm || fail "rpmlint found something"
+			"$build/rpm/RPMS/"*/*.rpm "$build/rpm/SRPMS/"*.rpm || fail "rpmlint found something"
 	else
 		echo "check-packages: no rpmlint here, the RPM packages were not looked at"
 	fi
