@@ -66,6 +66,7 @@ TABLE = (
     (r"make (install.*|install-netdata)", Run(r"procleak", add=" DESTDIR=@DEST@ V=1")),
     (r"make (bench|eval|eval-report)( ARGS=.*)?", Not("it measures for many minutes")),
     (r"make demo-netdata", Not("a minute, and a browser for the picture; tests/host/netdata.t has the same")),
+    (r"make screenshots", Not("a minute, and a browser; for whoever changes the pictures")),
     (r"cp conf/collectd.d/procleak.conf \S+", Run("")),
     (r"setcap \S+ \S+procleak.plugin", Run("")),
     (r"procleak.plugin 1 debug", Run(r"CHART '?procleak\.", seconds=WATCH_S)),
@@ -73,18 +74,30 @@ TABLE = (
     (r"procleak check-config \S+", Run("", add=" --quiet")),
     (r"procleak watch nginx", Run(r"nginx", status=(0, 1), seconds=WATCH_S)),
     (r"procleak watch --for .*", Run(r"nginx", status=(0, 1))),
-    (r"procleak record 4711 > t.csv", Run(r"^time,.*pid.*\n\d", seconds=WATCH_S, add="; cat t.csv")),
-    (r"procleak record --for .*", Run(r"^time,.*pid.*\n\d", add="; cat t.csv")),
-    (r"(build/)?procleak replay (--verbose )?(t.csv|FILE)", Run(r'"summary":true', status=(0, 1))),
+    (r"procleak record (4711|PID) > t.csv", Run(r"^time,.*pid.*\n\d", seconds=WATCH_S, add="; cat t.csv")),
+    (r"procleak record --for \d+ --output t.csv 4711", Run(r"^time,.*pid.*\n\d", add="; cat t.csv")),
+    (r"procleak record --for \d+ PID > leak.csv", Run(r"^time,.*pid.*\n\d", add="; cat leak.csv")),
+    (r"(build/)?procleak replay (--verbose )?(--set \S+ )?(t.csv|FILE|TRACE)", Run(r'"summary":true', status=(0, 1))),
     (r"procleak census (4711|PID)", Run(r"(?i)heap|malloc|chunk", add=" --interval 5")),
+    (r"procleak census PID > leak.census", Run(r"(?i)heap|malloc|chunk", add="; cat leak.census")),
     (r"procleak status", Run(r"nginx.*leaking|leaking.*nginx|critical", status=(1,))),
-    (r"procleak explain (api|NAME|\{\{.*\}\})", Run(r"leaking|critical")),
+    (r"procleak explain (api|NAME|PID|\{\{.*\}\})", Run(r"leaking|critical")),
+    (r"(cat|ls( -l)?) /(proc/PID/(stack|task|fd)|dev/shm)", Run("")),
+    (r"ss -tnp( state close-wait)?", Run(r"127.0.0.1")),
+    (r"ss -tmp", Run(r"skmem")),
+    (r"ulimit -s", Run(r"\d|unlimited")),
+    (r"prlimit --pid PID --nofile=N:N", Run("")),
+    (r"ipcs -m", Run(r"shmid")),
+    (r"df -h -t tmpfs", Run("", status=(0, 1))),
+    (r"du -x /dev/shm /run /tmp", Run("", seconds=WATCH_S)),
+    (r"perf record .*", Not("perf is the kernel's own, and not in each Debian")),
     (r"promtool check rules procleak.rules.yml", Run(r"SUCCESS")),
     (r"apt-get install make", Not("what runs this has it")),
     (r"apt install .*collectd-plugin-procleak_\*.deb .*", By("tests/packaging/from_nothing.sh", r"apt-get install")),
     (r"systemctl restart collectd", By("tests/packaging/from_nothing.sh", r"service collectd restart")),
-    (r"systemctl (restart netdata|show -p .*)", Not("no systemd runs where tests do")),
+    (r"systemctl (restart (netdata|UNIT)|show -p .*|set-property .*)", Not("no systemd runs where tests do")),
     (r"tests/packaging/clean_room.sh from_nothing.sh .*", By("tests/packaging/packages.sh", r"from_nothing.sh")),
+    (r"conf/graphs/rrd_graphs.py .*", By("tests/graphs/graphs.t", r"rrd_graphs.py")),
     (r"sudoedit \S+", Not("an editor waits for a person")),
     (r"tests/scenario/evaluate.py .*", By("tests/scenario/evaluate.t", r"evaluate")),
     (r"tests/scenario/record.py .*", Not("it records real programs for hours")),
@@ -137,9 +150,10 @@ class World:
     def local(self, command, how):
         """The command with names of this world in it."""
         command = re.sub(r"(check-config) FILE", r"\1 conf/procleak.conf", command)
-        command = re.sub(r"\bFILE\b", "t.csv", command)
+        command = re.sub(r"\b(FILE|TRACE)\b", "t.csv", command)
         command = re.sub(r"\b(4711|PID)\b", str(self.pid), command)
         command = re.sub(r"\bNAME\b|\{\{.*\}\}", "nginx", command)
+        command = command.replace("N:N", "9000:9000")
         command = re.sub(r"--for \d+", "--for %d" % WATCH_S, command)
         command = re.sub(r" (/etc/collectd|/usr/lib/netdata)", r" %s\1" % self.dest, command)
         return command + how.add.replace("@DEST@", self.dest)

@@ -15,9 +15,9 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Generated, or a list of names.
 NO_GUIDES = {"BENCHMARKS.md", "CHANGELOG.md"}
-PROGRAMS = """apt apt-get amtool cat collectd cp curl echo gdb kill make netdata netdatacli ps procleak
-    procleak.plugin prometheus promtool prove python3 rrdtool service setcap systemctl sudo sudoedit tail
-    uuidgen""".split()
+PROGRAMS = """apt apt-get amtool cat collectd cp curl df du echo gdb ipcs kill ls make netdata netdatacli
+    perf prlimit ps procleak procleak.plugin prometheus promtool prove python3 rrdtool service setcap ss
+    systemctl sudo sudoedit tail ulimit uuidgen""".split()
 BEGINS = re.compile(r"(sudo )?((\S*/)?(%s)|[\w/]+/[\w.]+\.(py|sh))( |$)" % "|".join(
     re.escape(name) for name in PROGRAMS))
 
