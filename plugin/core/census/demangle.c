@@ -22,7 +22,9 @@ static void take(const char *text, size_t len, void *ctx)
 	const size_t room = output->size - 1 - output->used;
 	const size_t taken = len < room ? len : room;
 
-	memcpy(output->text + output->used, text, taken);
+	/* libiberty hands a null pointer over for an empty piece of a broken name */
+	if (taken > 0)
+		memcpy(output->text + output->used, text, taken);
 	output->used += taken;
 	output->seen += len;
 	if (output->seen > OUTPUT_MAX)
