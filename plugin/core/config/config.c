@@ -145,7 +145,10 @@ int pl_config_match(struct pl_config *config, const char *name, const char *wher
 		                PL_MATCH_MAX);
 		return -ENOSPC;
 	}
-	return add_match(config, name, clean);
+	index = add_match(config, name, clean);
+	if (index == -ENOMEM)
+		pl_config_fault(faults, where, "match \"%s\": there is no memory for it", clean);
+	return index;
 }
 
 static bool has_condition(const struct pl_match *match)
@@ -202,7 +205,7 @@ static void finish_match(struct pl_config *config, int index, struct pl_config_f
 	struct pl_match *match = &config->matches[index];
 
 	if (!match->useless && !has_condition(match) &&
-	    pl_config_set(config, index, "Command", match->given_name, NULL, NULL) != 0)
+	    pl_config_set(config, index, "Command", match->given_name, NULL, faults) != 0)
 		match->useless = true;
 	if (match->useless)
 		return;

@@ -335,6 +335,8 @@ static int set_known(const struct target *target, const char *value)
 	if (target->match && target->option->store == PL_STORE_TEXT && *text_at(target))
 		return refuse_second(target, value);
 	error = set_by_type(target, value);
+	if (error == -ENOMEM)
+		(void)refuse(target, value, "cannot be kept: there is no memory");
 	if (error == 0)
 		*mask |= UINT64_C(1) << row;
 	return error;
