@@ -5,6 +5,7 @@
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
+#include "state/json_memory.h"
 #include "text.h"
 
 #define MIB 1048576.0
@@ -414,12 +415,12 @@ bool pl_function_answer(const struct pl_subjects *subjects, struct pl_wire *wire
 	const double expires_s = wall_s + subjects->update_every_s;
 	bool is_info = false;
 	const bool known = is_known(function, &is_info);
-	yajl_gen json = yajl_gen_alloc(NULL);
+	struct pl_json_memory memory;
+	const yajl_gen json = pl_json_memory_gen(&memory);
 
 	if (!json ||
 	    !pl_wire_result_begin(wire, transaction, known ? STATUS_OK : STATUS_NOT_FOUND, expires_s)) {
-		if (json)
-			yajl_gen_free(json);
+		pl_json_memory_end(&memory);
 		return false;
 	}
 	yajl_gen_config(json, yajl_gen_print_callback, print_body, wire);
@@ -437,6 +438,7 @@ bool pl_function_answer(const struct pl_subjects *subjects, struct pl_wire *wire
 	}
 	yajl_gen_map_close(json);
 	yajl_gen_free(json);
+	pl_json_memory_end(&memory);
 	pl_wire_result_end(wire);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "census/tell.h"
 #include "evidence/evidence.h"
 #include "explain/advice.h"
+#include "state/json_memory.h"
 
 #define TOP 20
 #define CENSUS_TOP 8
@@ -375,18 +376,12 @@ static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t 
 	yajl_gen_array_close(gen);
 }
 
-static int compose(const struct pl_evidence_case *c, const struct pl_evidence_facts *facts,
-                   bool with_history, char **text, size_t *len)
+static void write_case(yajl_gen gen, const struct pl_evidence_case *c,
+                       const struct pl_evidence_facts *facts, bool with_history)
 {
 	const uint32_t runtimes = c->has_ledger ? c->ledger.runtimes : 0;
 	const bool is_judged = c->track.sample_count > 0;
-	yajl_gen gen = yajl_gen_alloc(NULL);
-	const unsigned char *made;
-	size_t made_len;
-	int err = -ENOMEM;
 
-	if (!gen)
-		return -ENOMEM;
 	yajl_gen_map_open(gen);
 	add_identity(gen, c, facts);
 	add_text(gen, "message", c->report.message);
@@ -411,20 +406,46 @@ static int compose(const struct pl_evidence_case *c, const struct pl_evidence_fa
 	if (is_judged && with_history)
 		add_history(gen, &c->track);
 	yajl_gen_map_close(gen);
-	if (yajl_gen_get_buf(gen, &made, &made_len) == yajl_gen_status_ok)
-		err = made_len <= PL_EVIDENCE_MOST_BYTES ? 0 : -E2BIG;
-	if (err == 0) {
-		char *copy = malloc(made_len + 1);
+}
 
-		err = copy ? 0 : -ENOMEM;
-		if (copy) {
-			memcpy(copy, made, made_len);
-			copy[made_len] = '\0';
-			*text = copy;
-			*len = made_len;
-		}
+/* Copies the text out of the generator. */
+static int take_text(yajl_gen gen, char **text, size_t *len)
+{
+	const unsigned char *made;
+	size_t made_len;
+	char *copy;
+
+	if (yajl_gen_get_buf(gen, &made, &made_len) != yajl_gen_status_ok)
+		return -ENOMEM;
+	if (made_len > PL_EVIDENCE_MOST_BYTES)
+		return -E2BIG;
+	copy = malloc(made_len + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, made, made_len);
+	copy[made_len] = '\0';
+	*text = copy;
+	*len = made_len;
+	return 0;
+}
+
+static int compose(const struct pl_evidence_case *c, const struct pl_evidence_facts *facts,
+                   bool with_history, char **text, size_t *len)
+{
+	struct pl_json_memory memory;
+	int err;
+
+	pl_json_memory_begin(&memory);
+	if (setjmp(memory.none_left) == 0) {
+		yajl_gen gen = yajl_gen_alloc(&memory.functions);
+
+		write_case(gen, c, facts, with_history);
+		err = take_text(gen, text, len);
+		yajl_gen_free(gen);
+	} else {
+		err = -ENOMEM;
 	}
-	yajl_gen_free(gen);
+	pl_json_memory_end(&memory);
 	return err;
 }
 

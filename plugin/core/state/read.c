@@ -6,6 +6,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "state/fields.h"
+#include "state/json_memory.h"
 
 #define MAX_DEPTH 8
 #define NUMBER_SIZE 64
@@ -32,6 +33,7 @@ enum place {
 };
 
 struct parse {
+	struct pl_json_memory memory;
 	const struct pl_state_reader *reader; /* NULL: only check */
 	enum place place;
 	bool in_list;
@@ -371,25 +373,41 @@ static int check(const struct parse *parse, char *problem, size_t size)
 	return 0;
 }
 
-static int run(const char *text, size_t len, const struct pl_state_reader *reader, char *problem,
-               size_t size)
+static int parse_text(struct parse *parse, const char *text, size_t len, char *problem, size_t size)
 {
-	struct parse *parse = calloc(1, sizeof(*parse));
-	yajl_handle handle = parse ? yajl_alloc(&callbacks, NULL, parse) : NULL;
-	int err = 0;
+	const yajl_handle handle = yajl_alloc(&callbacks, &parse->memory.functions, parse);
+	int err;
 
-	if (!handle) {
-		free(parse);
-		snprintf(problem, size, "out of memory");
-		return -ENOMEM;
-	}
-	parse->reader = reader;
 	if (yajl_parse(handle, (const unsigned char *)text, len) != yajl_status_ok ||
 	    yajl_complete_parse(handle) != yajl_status_ok)
 		err = explain(parse, handle, problem, size);
-	if (err == 0)
+	else
 		err = check(parse, problem, size);
 	yajl_free(handle);
+	return err;
+}
+
+static int lack_memory(char *problem, size_t size)
+{
+	snprintf(problem, size, "out of memory");
+	return -ENOMEM;
+}
+
+static int run(const char *text, size_t len, const struct pl_state_reader *reader, char *problem,
+               size_t size)
+{
+	struct parse *const parse = calloc(1, sizeof(*parse));
+	int err;
+
+	if (!parse)
+		return lack_memory(problem, size);
+	parse->reader = reader;
+	pl_json_memory_begin(&parse->memory);
+	if (setjmp(parse->memory.none_left) == 0)
+		err = parse_text(parse, text, len, problem, size);
+	else
+		err = lack_memory(problem, size);
+	pl_json_memory_end(&parse->memory);
 	free(parse);
 	return err;
 }

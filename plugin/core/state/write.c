@@ -8,12 +8,14 @@
 #include <yajl/yajl_gen.h>
 
 #include "state/fields.h"
+#include "state/json_memory.h"
 
 #define FIRST_CAPACITY 65536
 
 enum section { SECTION_NONE, SECTION_MATCHES, SECTION_PROCESSES };
 
 struct pl_state_writer {
+	struct pl_json_memory memory; /* of a generator that allocates at its start alone */
 	yajl_gen gen;
 	enum section section;
 	char *text;
@@ -49,7 +51,7 @@ struct pl_state_writer *pl_state_writer_new(void)
 
 	if (!writer)
 		return NULL;
-	writer->gen = yajl_gen_alloc(NULL);
+	writer->gen = pl_json_memory_gen(&writer->memory);
 	if (!writer->gen) {
 		free(writer);
 		return NULL;
@@ -63,6 +65,7 @@ void pl_state_writer_free(struct pl_state_writer *writer)
 	if (!writer)
 		return;
 	yajl_gen_free(writer->gen);
+	pl_json_memory_end(&writer->memory);
 	free(writer->text);
 	free(writer);
 }
