@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "state/state.h"
 #include "tap.h"
 
 #define MAX_SEEN 64
@@ -293,6 +294,85 @@ static void test_exec_and_rename(void)
 	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 0,
 	       "after a rename it is not any more");
 	pl_engine_free(engine);
+	remove_process(10);
+}
+
+static void take_sample_count(void *ctx, const struct pl_state_process *process)
+{
+	*(uint64_t *)ctx = process->track.sample_count;
+}
+
+/* Samples of the process in the state file, or 0. */
+static uint64_t saved_sample_count(const char *path)
+{
+	uint64_t count = 0;
+	const struct pl_state_reader reader = { .ctx = &count, .process = take_sample_count };
+	char problem[128];
+	char *text;
+	size_t len;
+
+	if (pl_state_load(path, &text, &len) != 0)
+		return 0;
+	(void)pl_state_read(text, len, &reader, problem, sizeof(problem));
+	free(text);
+	return count;
+}
+
+static void write_boot_id(const char *text)
+{
+	char path[512];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "mkdir -p '%s/sys/kernel/random'", root);
+	if (system(path) != 0)
+		abort();
+	snprintf(path, sizeof(path), "%s/sys/kernel/random/boot_id", root);
+	if (!text) {
+		remove(path);
+		return;
+	}
+	out = fopen(path, "w");
+	if (!out || fputs(text, out) < 0 || fclose(out) != 0)
+		abort();
+}
+
+/* Who may not trace a process is shown no addresses of it; nobody else can read everything. */
+static void test_less_is_seen(void)
+{
+	char path[512];
+	const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, NULL, NULL } };
+	struct fake fake = {
+		.pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 100, .anon_kib = 4000, .code = 4096
+	};
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	write_boot_id("one\n");
+	put_process(&fake);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 3; i++)
+		tick(engine, &seen, 10 * i);
+	fake.code = 1;
+	put_process(&fake);
+	tick(engine, &seen, 30);
+	fake.code = 4096;
+	put_process(&fake);
+	tick(engine, &seen, 40);
+	pl_engine_free(engine);
+	is_num(saved_sample_count(path), 5, "an address that is not shown is no exec");
+	write_boot_id(NULL);
+	engine = start(&seen, settings);
+	ok(strstr(seen.last_log, "restored 1 matches, 1 processes") != NULL,
+	   "a boot id that cannot be read is no other one");
+	pl_engine_free(engine);
+	write_boot_id("two\n");
+	engine = start(&seen, settings);
+	ok(strstr(seen.last_log, "restored 1 matches, 0 processes") != NULL, "another one is");
+	pl_engine_free(engine);
+	remove(path);
 	remove_process(10);
 }
 
@@ -660,6 +740,7 @@ int main(void)
 	test_matching();
 	test_lives();
 	test_exec_and_rename();
+	test_less_is_seen();
 	test_per_process();
 	test_children();
 	test_pid_file();

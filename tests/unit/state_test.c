@@ -249,6 +249,8 @@ static void test_store(void)
 	is_num(pl_state_set_aside(path), 0, "a bad file is set aside");
 	snprintf(other, sizeof(other), "%s.bad", path);
 	ok(access(other, F_OK) == 0, "and kept");
+	is_num(pl_state_set_aside("/dev/null"), -EINVAL, "a device stays where it is");
+	is_num(pl_state_set_aside(directory), -EINVAL, "and so does a directory");
 	ok(pl_state_store("/nonexistent/state.json", "x", 1) < 0, "no directory, no file");
 	ok(pl_state_store("/dev/full/x", "x", 1) < 0, "no directory either");
 	unlink(other);

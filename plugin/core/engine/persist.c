@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,19 @@ struct restoring {
 	size_t match_count;
 };
 
+/* The time of boot, as the wall clock tells it, moves when that is set. */
+#define BOOT_TOLERANCE_S 120.0
+
+/* An id that cannot be read, now or when it was saved, is not another one. */
+static bool is_same_boot(const struct pl_engine *engine, const struct pl_state_header *header)
+{
+	const double boot_s = (double)engine->host.boot_s;
+
+	if (*engine->boot_id && *header->boot_id)
+		return strcmp(header->boot_id, engine->boot_id) == 0;
+	return boot_s <= 0 || header->boot_s <= 0 || fabs(boot_s - header->boot_s) < BOOT_TOLERANCE_S;
+}
+
 static void take_header(void *ctx, const struct pl_state_header *header)
 {
 	struct restoring *restoring = ctx;
@@ -39,7 +53,7 @@ static void take_header(void *ctx, const struct pl_state_header *header)
 
 	/* histories on another time axis mean nothing */
 	restoring->same_scale = ratio > 0.999999 && ratio < 1.000001;
-	restoring->same_boot = strcmp(header->boot_id, engine->boot_id) == 0;
+	restoring->same_boot = is_same_boot(engine, header);
 }
 
 static struct pl_group *find_group(struct pl_engine *engine, const char *name)
@@ -116,6 +130,17 @@ static void report_bad_file(struct pl_engine *engine, const char *problem)
 		             problem, pl_state_error(err));
 }
 
+/* What cannot be read now may be read again: the next save must not take its place. What is somebody
+ * else's is not ours to move. */
+static void report_unreadable(struct pl_engine *engine, int err)
+{
+	if (err != -EPERM && err != -ELOOP && err != -EINVAL)
+		report_bad_file(engine, pl_state_error(err));
+	else
+		pl_log_write(&engine->log, PL_LOG_ERROR, "state file %s: %s; everything is learned anew",
+		             engine->config->state_file, pl_state_error(err));
+}
+
 static int compare_pids(const void *a, const void *b)
 {
 	const struct pl_restored *x = a;
@@ -140,8 +165,7 @@ void pl_engine_restore(struct pl_engine *engine)
 	if (err == -ENOENT)
 		return;
 	if (err < 0) {
-		pl_log_write(&engine->log, PL_LOG_ERROR, "state file %s: %s; everything is learned anew",
-		             engine->config->state_file, pl_state_error(err));
+		report_unreadable(engine, err);
 		return;
 	}
 	err = pl_state_read(text, len, &reader, problem, sizeof(problem));

@@ -47,9 +47,16 @@
 #define MIB 1048576.0
 #define WALK_BYTES_MIN (8 * MIB) /* smaller ones say little of the cost of a page */
 
+/* To whom may not trace the process, stat says 0 or 1: that is no other program. */
+static bool is_known_code(uint64_t start_code)
+{
+	return start_code > 1;
+}
+
 static bool has_exec_changed(const struct pl_process *process, const struct pl_stat *stat)
 {
-	return process->start_code != 0 && stat->start_code != process->start_code;
+	return is_known_code(process->start_code) && is_known_code(stat->start_code) &&
+	       stat->start_code != process->start_code;
 }
 
 static void count_in_groups(struct pl_engine *engine, struct pl_process *process,
@@ -176,7 +183,8 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 		forget_deep(process);
 	if (has_exec_changed(process, &mark.stat))
 		begin_anew(engine, process);
-	process->start_code = mark.stat.start_code;
+	if (is_known_code(mark.stat.start_code))
+		process->start_code = mark.stat.start_code;
 	if (result == PL_PULSE_QUIET)
 		take_time(engine, process);
 	else if (result == PL_PULSE_COUNTERS)

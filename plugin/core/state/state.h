@@ -83,7 +83,8 @@ struct pl_state_reader {
 /*
  * Reads a text. It is checked whole before the first callback.
  * Returns 0; -EBADMSG when it is corrupt or truncated, -EPROTONOSUPPORT when it is of another
- * version, -ENOMEM; then *problem says what is wrong (`size` bytes) and nothing was called.
+ * version; then *problem says what is wrong (`size` bytes) and nothing was called. -ENOMEM
+ * likewise, but some of it may have been handed over.
  */
 int pl_state_read(const char *text, size_t len, const struct pl_state_reader *reader, char *problem,
                   size_t size);
@@ -96,7 +97,7 @@ int pl_state_load(const char *path, char **text, size_t *len);
 /* The same for who will go by it: -EPERM when somebody else could have written it. */
 int pl_state_load_own(const char *path, char **text, size_t *len);
 
-/* Moves a bad file aside, to PATH.bad. Returns 0 or -errno. */
+/* Moves a bad file aside, to PATH.bad. Returns 0 or -errno; -EINVAL when it is no regular file. */
 int pl_state_set_aside(const char *path);
 
 /* What such an error means, for people. */

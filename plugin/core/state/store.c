@@ -216,11 +216,15 @@ int pl_state_set_aside(const char *path)
 	char bad[NAME_MAX + 1];
 	const char *name;
 	const int directory = open_parent(path, &name);
+	struct stat info;
 	int err = 0;
 
 	if (directory < 0)
 		return directory;
-	if ((size_t)snprintf(bad, sizeof(bad), "%s.bad", name) >= sizeof(bad))
+	/* a device or directory that was named by mistake stays where it is */
+	if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(info.st_mode))
+		err = -EINVAL;
+	else if ((size_t)snprintf(bad, sizeof(bad), "%s.bad", name) >= sizeof(bad))
 		err = -ENAMETOOLONG;
 	else if (renameat(directory, name, directory, bad) < 0)
 		err = -errno;
