@@ -113,7 +113,15 @@ $(COUNT_ALLOCATIONS): tests/host/preload/count_allocations.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -fno-builtin -shared $(LDFLAGS) -o $@ $<
 
-host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS)
+# What lets calls of procleak fail: `make faults`.
+INJECT_FAULTS := $(BUILD)/tests/host/libinject_faults.so
+
+$(INJECT_FAULTS): tests/host/preload/inject_faults.c
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -fno-builtin -shared $(LDFLAGS) -o $@ $< -ldl
+
+host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS) $(INJECT_FAULTS)
 
 # What `make bench` measures: tests/bench/README.md
 BENCH_SRC := $(sort $(wildcard tests/bench/programs/*.c))
@@ -183,6 +191,13 @@ check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@$(MAKE) -s --no-print-directory all man unit-tests test-programs host-programs scenario-tools \
 		region-programs
 	@trap : INT; status=0; prove --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
+
+.PHONY: faults
+faults: ## faults of every kind under the real daemons, a quarter of an hour (root; FAULTS=short: a minute)
+	@packaging/deps.sh build run netdata test
+	@$(MAKE) -s --no-print-directory all test-programs host-programs
+	@trap : INT; status=0; FAULTS=$${FAULTS:-long} prove --verbose tests/faults/faults.t || \
+		status=$$?; $(GIVE_BACK); exit $$status
 
 # The corpus of traces: tests/scenario/README.md
 SCENARIO_BIN := $(addprefix $(BUILD)/tests/scenario/,generate reference)
@@ -282,6 +297,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_
 # Parts of hosts that a target tries; all else is in the library.
 FUZZ_WITH_conf := plugin/cli/conf_scan.c
 FUZZ_WITH_netdata := $(addprefix plugin/netdata/,requests.c text.c wire.c)
+# Instead of what opens and stores files: it stands before the library.
+FUZZ_WITH_engine := tests/fuzz/proc_tree.c
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 $(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(BUILD)/fuzz/obj/libprocleak.a

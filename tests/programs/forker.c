@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define CHILDREN_MAX 4096
-#define CHURN_MAX 1000
+#define CHILDREN_MAX 8192
+#define CHURN_MAX 5000
 #define TOUCH_BYTES_MAX (64L << 20)
 
 /* Written, so that no compiler drops an allocation that nobody reads. */
