@@ -1,5 +1,6 @@
 /* The engine on a fake proc root, tick by tick: who is matched, what is summed, what survives. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -691,16 +692,20 @@ static void test_stuck(void)
 /* "Unreadable" is an alert of its own, and so is its end. */
 static void test_unreadable(void)
 {
-	static const char *const settings[][3] = { { "u", "Command", "held" },
-		                                       { NULL, "ReadTimeout", "1" },
-		                                       { NULL, "TimeScale", "30" },
-		                                       { NULL, NULL, NULL } };
+	/* evidence of it is asked for while the worker tells that it hangs */
+	char directory[300];
+	const char *const settings[][3] = { { "u", "Command", "held" },
+		                                { NULL, "ReadTimeout", "1" },
+		                                { NULL, "TimeScale", "30" },
+		                                { NULL, "EvidenceDir", directory },
+		                                { NULL, NULL, NULL } };
 	struct seen seen = { 0 };
 	struct pl_engine *engine;
 	char path[512];
 	double at_s = 0;
 	FILE *pipe_end;
 
+	snprintf(directory, sizeof(directory), "%s/evidence", root);
 	put_process(
 		&(struct fake){ .pid = 70, .ppid = 1, .comm = "held", .start_ticks = 10, .anon_kib = 100 });
 	snprintf(path, sizeof(path), "%s/70/smaps_rollup", root);
@@ -730,6 +735,46 @@ static void test_unreadable(void)
 	remove_process(70);
 }
 
+static atomic_uint fsync_count;
+static atomic_uint fsync_hangs_ms;
+
+/* Instead of the C library's: a disk may be slow. */
+int fsync(int fd)
+{
+	const unsigned hangs_ms = atomic_exchange(&fsync_hangs_ms, 0);
+
+	(void)fd;
+	if (hangs_ms > 0)
+		usleep(hangs_ms * 1000);
+	fsync_count++;
+	return 0;
+}
+
+static void test_slow_disk(void)
+{
+	char path[512];
+	const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, "StateInterval", "1" },
+		                                { NULL, "ReadTimeout", "1" },
+		                                { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	unsigned i;
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	engine = start(&seen, settings);
+	fsync_count = 0;
+	fsync_hangs_ms = 1500;
+	for (i = 0; i < 400 && fsync_count < 4; i++) {
+		pl_engine_tick(engine, (struct pl_time){ i, 1700000000 + i });
+		usleep(20000);
+	}
+	ok(fsync_count >= 4, "a save that took long is not the last one");
+	pl_engine_free(engine);
+	remove(path);
+}
+
 int main(void)
 {
 	char command[300];
@@ -750,6 +795,7 @@ int main(void)
 	test_degrading();
 	test_stuck();
 	test_unreadable();
+	test_slow_disk();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);
 	return system(command) != 0 || tap_done();
 }

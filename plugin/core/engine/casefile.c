@@ -72,7 +72,8 @@ static bool pay_for_regions(struct pl_engine *engine, const struct pl_process *p
 {
 	const double cost_us = pl_engine_regions_us(engine, process);
 
-	return pl_engine_lock_spacing_s(engine, cost_us) >= 0 &&
+	/* what was read and not yet taken over must not be overwritten */
+	return !engine->regions_busy && pl_engine_lock_spacing_s(engine, cost_us) >= 0 &&
 	       pl_engine_lock_is_free(engine, process) &&
 	       pl_budget_take(&engine->budget, cost_us, false, grant);
 }

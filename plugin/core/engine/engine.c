@@ -164,6 +164,8 @@ static void job_returned(void *ctx, const struct pl_job *job)
 		pl_engine_deep_returned(ctx, job);
 	else if (job->kind == PL_JOB_CENSUS)
 		pl_engine_census_done(ctx, job);
+	else if (job->kind == PL_JOB_SAVE) /* a slow disk, and no reason never to save again */
+		pl_engine_saved(ctx, job);
 }
 
 static void collect(struct pl_engine *engine)

@@ -47,6 +47,7 @@ struct pl_worker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a job was queued or done, a thread ended, or it shall stop */
 	bool stopping;
+	bool collecting; /* results are being told: what threads hold of them stays */
 	struct thread threads[PL_WORKER_THREADS];
 	struct slot slots[PL_WORKER_JOBS];
 	size_t slot_count; /* those beyond were never used, and their memory was never touched */
@@ -415,7 +416,8 @@ static bool ensure_thread(struct pl_worker *worker)
 
 		if (thread->state == THREAD_RUNNING && !thread->stuck)
 			return true;
-		reap(thread);
+		if (!worker->collecting)
+			reap(thread);
 		if (thread->state == THREAD_NONE)
 			unused = thread;
 	}
@@ -489,28 +491,48 @@ static void give_up_stuck(struct pl_worker *worker)
 	(void)ensure_thread(worker);
 }
 
-static void report_slot(struct slot *slot, const struct pl_worker_callbacks *callbacks)
+/* With the lock held: what there is to tell of a slot, before it goes on. */
+static enum slot_state take_news(struct slot *slot)
 {
-	if (slot->state == SLOT_DONE) {
-		callbacks->done(callbacks->ctx, &slot->job);
-		slot->state = SLOT_FREE;
-	} else if (slot->state == SLOT_STUCK) {
-		callbacks->stuck(callbacks->ctx, &slot->job);
+	const enum slot_state news = slot->state;
+
+	if (news == SLOT_STUCK)
 		slot->state = SLOT_ABANDONED;
-	} else if (slot->state == SLOT_ABANDONED) {
+	return news;
+}
+
+/* Without the lock: those who are told may post jobs. A job that hangs may go on meanwhile. */
+static void tell(const struct pl_worker_callbacks *callbacks, enum slot_state news,
+                 const struct slot *slot)
+{
+	if (news == SLOT_DONE)
+		callbacks->done(callbacks->ctx, &slot->job);
+	else if (news == SLOT_STUCK)
+		callbacks->stuck(callbacks->ctx, &slot->job);
+	else if (news == SLOT_ABANDONED)
 		callbacks->hanging(callbacks->ctx, &slot->job, now_s() - slot->started_s);
-	} else if (slot->state == SLOT_RETURNED) {
+	else if (news == SLOT_RETURNED)
 		callbacks->returned(callbacks->ctx, &slot->job);
-		slot->state = SLOT_FREE;
-	}
 }
 
 void pl_worker_collect(struct pl_worker *worker, const struct pl_worker_callbacks *callbacks)
 {
+	uint8_t news[PL_WORKER_JOBS];
+	const size_t count = worker->slot_count;
+
 	pthread_mutex_lock(&worker->lock);
 	give_up_stuck(worker);
-	for (size_t i = 0; i < worker->slot_count; i++)
-		report_slot(&worker->slots[i], callbacks);
+	for (size_t i = 0; i < count; i++)
+		news[i] = (uint8_t)take_news(&worker->slots[i]);
+	worker->collecting = true;
+	pthread_mutex_unlock(&worker->lock);
+	for (size_t i = 0; i < count; i++)
+		tell(callbacks, (enum slot_state)news[i], &worker->slots[i]);
+	pthread_mutex_lock(&worker->lock);
+	worker->collecting = false;
+	for (size_t i = 0; i < count; i++)
+		if (news[i] == SLOT_DONE || news[i] == SLOT_RETURNED)
+			worker->slots[i].state = SLOT_FREE;
 	pthread_mutex_unlock(&worker->lock);
 }
 
