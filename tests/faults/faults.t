@@ -210,8 +210,9 @@ class OfNetdata:
         took_s = None if code is None else time.monotonic() - begin
         with open(self.out, "rb") as file:
             wrong = [line for line in file.read().split(b"\n") if not re.match(WORDS, line)]
-        return judge(self.name, -1 if early is not None or wrong else code, took_s, self.state,
-                     "%r\n%s" % (wrong[:3], self.log()), keeps=keeps)
+        if early is not None or wrong:
+            code = "%r early, %r" % (early, wrong[:3])
+        return judge(self.name, code, took_s, self.state, self.log(), keeps=keeps)
 
 
 # --- the keeper: what it learned, the others begin with, as if they had just been restarted --------

@@ -130,8 +130,8 @@ static void report_bad_file(struct pl_engine *engine, const char *problem)
 		             problem, pl_state_error(err));
 }
 
-/* What cannot be read now may be read again: the next save must not take its place. What is somebody
- * else's is not ours to move. */
+/* What cannot be read now may be read again: the next save must not take its place. What is
+ * somebody else's is not ours to move. */
 static void report_unreadable(struct pl_engine *engine, int err)
 {
 	if (err != -EPERM && err != -ELOOP && err != -EINVAL)
