@@ -88,10 +88,15 @@ def picture_of(name, text, columns):
         return
     width = int(columns * CHAR_PX) + 34
     height = (text.count("\n") + 1) * LINE_PX + 26
+    photograph(browser, name, TERMINAL % (FONT_PX, LINE_PX, marked_up(text)), width, height)
+
+
+def photograph(browser, name, text, width, height):
+    """A page of HTML as a picture."""
     with tempfile.TemporaryDirectory() as work:
         page = os.path.join(work, "page.html")
         with open(page, "w", encoding="utf-8") as file:
-            file.write(TERMINAL % (FONT_PX, LINE_PX, marked_up(text)))
+            file.write(text)
         subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
                         "--hide-scrollbars", "--user-data-dir=" + os.path.join(work, "browser"),
                         "--window-size=%d,%d" % (width, height),

@@ -76,6 +76,12 @@ def test_words():
     units = re.findall(r'= \{ "([^"]+)", PL_CAUSE', read(core, "explain", "attribution.c"))
     missing = [unit for unit in units if unit != "hour" and "per " + unit not in page]
     ok(len(units) > 8 and not missing, "the runbook has each cause", missing)
+    names = read(core, "judge", "judge.c")
+    decides = read(DOCS, "how-it-decides.md")
+    for kind, pattern in (("REASON", "`%s`"), ("GATE", "| %s |")):
+        words = re.findall(r'\[PL_%s_[A-Z_]+\] = "([^"]+)"' % kind, names)
+        missing = [word for word in words if pattern % word not in decides]
+        ok(len(words) > 9 and not missing, "how-it-decides.md has each " + kind.lower(), missing)
     verdicts = [word for word, _ in decisions.rrd_graphs.VERDICTS]
     missing = [word for word in verdicts if not re.search(r"^\| `%s`" % word, page, re.M)]
     ok(not missing, "and each verdict", missing)
