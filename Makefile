@@ -324,6 +324,30 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@status=0; tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
+# How much of the core the tests reach; those are left out that count calls or need another user.
+COVERAGE_TESTS = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/coverage/tests/unit/%) \
+	$(filter-out %/netdata.t %/netdata_names.t %/netdata_stream.t %/valgrind.t %/syscalls.t \
+	%/allocations.t,$(wildcard $(addsuffix /*.t,$(addprefix tests/,host cli census cgroup netdata \
+	regions)) tests/scenario/real.t tests/scenario/idle.t))
+COVERAGE_LINES ?= 94
+COVERAGE_BRANCHES ?= 83
+
+.PHONY: coverage
+coverage: ## lines and branches of the core that the tests reach, by module (root; some minutes)
+	@packaging/deps.sh build run test
+	@$(MAKE) -s --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" \
+		LDFLAGS="--coverage" all unit-tests test-programs host-programs region-programs \
+		scenario-tools
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@trap : INT; status=0; BUILD=$(BUILD)/coverage prove --jobs $(JOBS) $(COVERAGE_TESTS) || \
+		status=$$?; tests/coverage/report.py $(BUILD)/coverage --lines $(COVERAGE_LINES) \
+		--branches $(COVERAGE_BRANCHES) || status=$$?; $(GIVE_BACK); exit $$status
+
+.PHONY: mutation
+mutation: ## put deliberate bugs into a copy of the source: does a test catch each?
+	@packaging/deps.sh build
+	@status=0; tests/mutation/run.py $(ARGS) || status=$$?; $(GIVE_BACK); exit $$status
+
 NETDATA_PLUGINS ?= /usr/lib/netdata/plugins.d
 NETDATA_STOCK ?= /usr/lib/netdata/conf.d
 # the alerts in the form that the installed daemon reads: before 1.38 it had another one
@@ -381,7 +405,8 @@ help: ## explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Not those of the copies and roots that packages are built and tried in.
--include $(shell find $(BUILD) \( -path $(BUILD)/deb -o -path $(BUILD)/deb-later -o -path $(BUILD)/rpm \
-	-o -path $(BUILD)/clean-room \) -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -path $(BUILD)/mutation -o -path $(BUILD)/deb \
+	-o -path $(BUILD)/deb-later -o -path $(BUILD)/rpm -o -path $(BUILD)/clean-room \) -prune \
+	-o -type f -name '*.d' -print 2>/dev/null)
 .PHONY: asan fuzz lint tidy $(LINT_PARTS) all check clean demo demo-netdata deps screenshots eval eval-report help host-programs \
 	region-programs scenario-tools unit-tests test-programs

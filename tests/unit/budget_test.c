@@ -194,6 +194,45 @@ static void test_large_one(void)
 	ok(!pl_budget_take(&budget, 0, false, &grant), "a budget of nothing buys nothing");
 }
 
+/* Reads that hang are not settled for long: what they may cost is not given to others. */
+static void test_pending(void)
+{
+	const double minute_us = 1 / 100.0 * 60 * 1e6;
+	struct pl_budget budget;
+	struct pl_grant grant;
+	double granted_us = 0;
+
+	pl_budget_init(&budget, 1, 20, 0);
+	for (int s = 0; s < 600; s++) {
+		pl_budget_fill(&budget, s);
+		while (pl_budget_take(&budget, 20000, false, &grant))
+			granted_us += grant.predicted_us;
+	}
+	ok(granted_us <= minute_us, "reads under way take up no more than a minute of it");
+	ok(granted_us >= 0.9 * minute_us, "and nearly all of that");
+}
+
+/* Routine reads that would take all they can get leave the others their part. */
+static void test_routine_share(void)
+{
+	struct pl_budget budget;
+	struct pl_grant grant;
+	double urgent_us = 0;
+
+	pl_budget_init(&budget, 1, 20, 0);
+	for (int s = 0; s < 1800; s++) {
+		pl_budget_fill(&budget, s);
+		pl_budget_set_routine(&budget, 1);
+		while (pl_budget_take(&budget, 1000, false, &grant)) {
+			pl_budget_settle(&budget, &grant, 1000);
+			urgent_us += 1000;
+		}
+		while (pl_budget_take(&budget, 1000, true, &grant))
+			pl_budget_settle(&budget, &grant, 1000);
+	}
+	ok(urgent_us >= 0.7 * 1800 * 1e4, "urgent reads are not starved by routine ones");
+}
+
 /* Holds of one process, each made when the lock is free and for as long as it pleases. */
 static void test_lock(void)
 {
@@ -248,6 +287,8 @@ int main(void)
 {
 	test_cpu();
 	test_large_one();
+	test_pending();
+	test_routine_share();
 	test_lock();
 	test_deferral();
 	return tap_done();

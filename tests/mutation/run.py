@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+"""Do the tests notice? Puts deliberate bugs into a copy of the source, one at a time, and demands
+that a unit test fails for each.
+
+    run.py [--only TEXT] [LIST...]       (LIST: bugs.txt)
+
+A LIST holds bugs as bugs.txt explains. A bug whose text is not there any more, one that does not
+compile, and one that no test catches are failures; so is a test that fails without any bug.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("BUILD", "build") / "mutation"
+TEST_S = 60
+# less to optimize, and nothing that a bug could hide behind
+FLAGS = ["CFLAGS=-O0", "V=0"]
+
+
+class Bug:
+    def __init__(self, title):
+        self.title, self.file, self.tests = title, None, []
+        self.old, self.new = [], []
+
+    def take(self, line):
+        if line.startswith("!"):
+            self.file, tests = (part.strip() for part in line[1:].split(" : "))
+            self.tests = tests.split()
+        else:
+            self.old += [line[1:]] if line[0] in " -" else []
+            self.new += [line[1:]] if line[0] in " +" else []
+
+    def apply(self, tree):
+        """Writes the bug into the tree. Returns the good text, or None when it has no place."""
+        path = tree / self.file
+        good = path.read_text() if path.is_file() else ""
+        # a piece of a line will do: a match has no need to begin or end with the line
+        old = "\n".join(self.old)
+        new = "\n".join(self.new)
+        if not self.new and good.count(old + "\n") == 1:
+            old += "\n"
+        if not old.strip() or good.count(old) != 1:
+            return None
+        path.write_text(good.replace(old, new))
+        return good
+
+
+def read_bugs(path):
+    bugs = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line or line[0] == "#":
+            continue
+        if line[0] == "@":
+            bugs.append(Bug(line[1:].strip()))
+        elif line[0] in "!-+ " and bugs:
+            bugs[-1].take(line)
+        else:
+            sys.exit(f"{path}:{number}: what is this?")
+    return bugs
+
+
+def copy_tree():
+    """A copy of what is built, next to its objects of the last time; files that did not change keep
+    their time, so that little is compiled again."""
+    tree = BUILD / "tree"
+    for part in ("plugin", "tests/unit", "Makefile"):
+        source = ROOT / part
+        files = [source] if source.is_file() else [p for p in source.rglob("*") if p.is_file()]
+        for file in files:
+            target = tree / file.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != file.read_bytes():
+                shutil.copyfile(file, target)
+        for old in list((tree / part).rglob("*")) if source.is_dir() else ():
+            if old.is_file() and not (ROOT / old.relative_to(tree)).exists():
+                old.unlink()
+    fixtures = tree / "tests/fixtures"
+    if not fixtures.exists():
+        fixtures.symlink_to(ROOT / "tests/fixtures")
+    return tree
+
+
+def build(tree, tests):
+    """Returns what the compiler says when it fails."""
+    targets = [f"build/tests/unit/{test}_test" for test in tests]
+    env = {name: value for name, value in os.environ.items() if name not in ("BUILD", "CI")}
+    env = {name: value for name, value in env.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    run = subprocess.run(["make", "-s", "BUILD=build", *FLAGS, *targets], cwd=tree, text=True,
+                         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    return run.stderr if run.returncode else ""
+
+
+def failure(tree, test):
+    """What the test says when it fails, or None. One that hangs or crashes fails."""
+    try:
+        run = subprocess.run([f"build/tests/unit/{test}_test"], cwd=tree, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, timeout=TEST_S, check=False,
+                             text=True, errors="replace")
+    except subprocess.TimeoutExpired:
+        return "it hangs"
+    if run.returncode == 0:
+        return None
+    said = [line for line in run.stdout.splitlines() if line.startswith("not ok")]
+    return said[0] if said else f"it ended with {run.returncode}"
+
+
+def try_bug(tree, bug):
+    """Returns (caught, how)."""
+    good = bug.apply(tree)
+    if good is None:
+        return False, f"its text does not occur once in {bug.file}: renew the bug"
+    try:
+        wrong = build(tree, bug.tests)
+        if wrong:
+            return False, "it does not compile: " + wrong[-400:]
+        for test in bug.tests:
+            found = failure(tree, test)
+            if found:
+                return True, f"{test}: {found}"
+        return False, "NO TEST CAUGHT IT: " + " ".join(bug.tests)
+    finally:
+        (tree / bug.file).write_text(good)
+
+
+def check_good(tree, bugs):
+    """The tests pass as long as there is no bug."""
+    tests = sorted({test for bug in bugs for test in bug.tests})
+    wrong = build(tree, tests)
+    if wrong:
+        sys.exit("the copy does not compile: " + wrong)
+    failed = [test for test in tests if failure(tree, test)]
+    if failed:
+        sys.exit("these fail without a bug: " + " ".join(failed))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="", help="bugs with this in their title")
+    parser.add_argument("lists", nargs="*", type=Path)
+    arguments = parser.parse_args()
+    lists = arguments.lists or [Path(__file__).with_name("bugs.txt")]
+    bugs = [bug for path in lists for bug in read_bugs(path) if arguments.only in bug.title]
+    began_s = time.monotonic()
+    tree = copy_tree()
+    check_good(tree, bugs)
+    caught_count = 0
+    for bug in bugs:
+        caught, how = try_bug(tree, bug)
+        caught_count += caught
+        print(f"{'caught' if caught else 'MISSED'}  {bug.title}\n        {how}", flush=True)
+    print(f"{caught_count} of {len(bugs)} bugs were caught in {time.monotonic() - began_s:.0f} s")
+    return 0 if bugs and caught_count == len(bugs) else 1
+
+
+sys.exit(main())
