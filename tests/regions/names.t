@@ -98,7 +98,7 @@ def main():
     directory = tempfile.mkdtemp(prefix="procleak-names-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     running = {mode: start([BENIGN, mode, str(SECONDS)])
-               for mode in ("lazyfree", "collapse", "huge", "retain")}
+               for mode in ("lazyfree", "collapse", "huge", "maps", "retain")}
     jvm = start_java(directory) if shutil.which("javac") and shutil.which("java") else None
     named("MADV_FREE", running["lazyfree"], "lazyfree", "given back")
     if running["collapse"]:
@@ -108,6 +108,12 @@ def main():
     named("memory freed in arenas", running["retain"], "arena-retention", "arenas keep")
     alarms = [line for line in lines_of(running["huge"]) if line.get("alarm")]
     ok(alarms, "a leak of huge pages is a leak")
+    lines = lines_of(running["maps"])
+    told = [line for line in lines if line.get("alarm") and line.get("limit") == "max_map_count"]
+    ok(told, "a leak of mappings runs out of these first", lines)
+    ok(told and told[-1]["seconds_to_limit_low"] <= told[-1]["seconds_to_limit"] <=
+       told[-1]["seconds_to_limit_high"] < 300, "when, with an interval", told)
+    ok(told and "; max_map_count " in told[-1]["message"], "in words", told)
     if jvm:
         named("a leak inside a heap that was touched beforehand", jvm, "blind", "managed heap")
     else:

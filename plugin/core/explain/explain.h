@@ -34,6 +34,7 @@ struct pl_explain_subject {
 	double growing_for_s;    /* below 0: unknown */
 	double seconds_to_limit; /* below 0: no limit in sight */
 	double limit;            /* in the unit of the series; 0: none */
+	bool limit_counts;       /* it is a number of mappings, whatever grows */
 	const char *limit_name;  /* NULL: "limit" */
 	bool recovered;
 	const char *nobody;  /* it is a cgroup's, and what grows is this, which no process explains */

@@ -170,7 +170,7 @@ static void add_limit(struct text *t, const struct pl_explain_subject *s)
 
 	if (s->seconds_to_limit < 0 || s->limit <= 0)
 		return;
-	if (counts(s->series))
+	if (counts(s->series) || s->limit_counts)
 		snprintf(number, sizeof number, "%.0f", s->limit);
 	else
 		pl_explain_bytes(s->limit, number, sizeof number);

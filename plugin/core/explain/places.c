@@ -65,6 +65,7 @@ const char *pl_limit_name(enum pl_limit limit)
 		[PL_LIMIT_RLIMIT_NOFILE] = "RLIMIT_NOFILE",
 		[PL_LIMIT_RLIMIT_NPROC] = "RLIMIT_NPROC",
 		[PL_LIMIT_PIDS_MAX] = "pids.max",
+		[PL_LIMIT_MAPS] = "max_map_count",
 	};
 
 	return (unsigned)limit < PL_LIMIT_COUNT ? names[limit] : NULL;

@@ -70,6 +70,7 @@ struct pl_evidence {
 	bool idle;      /* most of the growth lies idle: a second witness */
 	uint8_t reason; /* enum pl_reason */
 	uint8_t level;  /* enum pl_level of the window */
+	bool by_maps;   /* to_limit_s is that of the number of mappings, which grows along */
 	float value[PL_GATE_COUNT];
 	float need[PL_GATE_COUNT];
 	double begin_s; /* of the window */

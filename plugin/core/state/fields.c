@@ -70,6 +70,7 @@ static const struct pl_state_field evidence_fields[] = {
 	FIELD(struct pl_evidence, idle, BOOL),
 	INDEX(struct pl_evidence, reason, PL_REASON_COUNT),
 	INDEX(struct pl_evidence, level, PL_LEVEL_COUNT),
+	FIELD(struct pl_evidence, by_maps, BOOL),
 	ARRAY(struct pl_evidence, value, F32, float),
 	ARRAY(struct pl_evidence, need, F32, float),
 	FIELD(struct pl_evidence, begin_s, F64),
@@ -172,6 +173,21 @@ static const struct pl_state_field idle_fields[] = {
 	END,
 };
 
+static const struct pl_state_field maps_point_fields[] = {
+	FIELD(struct pl_maps_point, at_s, F32),
+	FIELD(struct pl_maps_point, count, F32),
+	END,
+};
+
+static const struct pl_state_field maps_fields[] = {
+	FIELD(struct pl_maps, reading_count, U32),
+	NESTED(struct pl_maps, base, maps_point_fields),
+	NESTED(struct pl_maps, middle, maps_point_fields),
+	NESTED(struct pl_maps, next, maps_point_fields),
+	NESTED(struct pl_maps, now, maps_point_fields),
+	END,
+};
+
 static const struct pl_state_field track_fields[] = {
 	NESTED(struct pl_track, ident, ident_fields),
 	FIELD(struct pl_track, time_scale, F64),
@@ -191,6 +207,8 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, threads, F64),
 	NESTED(struct pl_track, memory_room, room_fields),
 	NESTED(struct pl_track, thread_room, room_fields),
+	NESTED(struct pl_track, maps, maps_fields),
+	FIELD(struct pl_track, maps_limit, F32),
 	NESTED_ARRAY(struct pl_track, judged, judge_fields),
 	INDEX(struct pl_track, verdict, PL_VERDICT_COUNT),
 	INDEX(struct pl_track, worst, PL_TRACKED_COUNT),

@@ -78,6 +78,8 @@ static struct pl_room room_of(const struct pl_track *t, unsigned tracked)
 {
 	const struct pl_room memory = { PL_LIMIT_MEMORY, t->limit_bytes, 0 };
 
+	if (t->judged[tracked].last.by_maps)
+		return (struct pl_room){ PL_LIMIT_MAPS, (double)t->maps_limit, 0 };
 	if (tracked == PL_TRACKED_FDS)
 		return (struct pl_room){ PL_LIMIT_RLIMIT_NOFILE, t->fd_limit, 0 };
 	if (tracked == PL_TRACKED_THREADS)
@@ -120,6 +122,7 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.growing_for_s = r->since_s > 0 ? r->time_s - r->since_s : -1,
 		.seconds_to_limit = r->seconds_to_limit,
 		.limit = room.limit,
+		.limit_counts = room.kind == PL_LIMIT_MAPS,
 		.limit_name = r->limit,
 		.recovered = r->recovered,
 		.nobody = nobody ? nobody->words : NULL,
@@ -142,12 +145,27 @@ static const char *where_of(const struct pl_track *t, enum pl_series series, dou
 	return pl_explain_where(&t->history, series, since_s);
 }
 
+/* That of the mappings has an interval of its own. */
+static void set_maps_interval(const struct pl_track *t, struct pl_report *r)
+{
+	struct pl_forecast forecast;
+
+	if (!pl_track_forecast_maps(&t->maps, (double)t->maps_limit, t->history.clock_s, &forecast))
+		return;
+	r->seconds_to_limit_low = r->seconds_to_limit * forecast.low / forecast.seconds;
+	r->seconds_to_limit_high = r->seconds_to_limit * forecast.high / forecast.seconds;
+}
+
 /* The time to the limit at either end of the rate's interval. */
 static void set_limit(const struct pl_track *t, const struct pl_evidence *e, struct pl_report *r)
 {
 	if (r->seconds_to_limit < 0)
 		return;
 	r->limit = pl_limit_name((enum pl_limit)room_of(t, t->worst).kind);
+	if (e->by_maps) {
+		set_maps_interval(t, r);
+		return;
+	}
 	r->seconds_to_limit_low = e->rate_high > 0 && e->rate_per_s > 0
 	                              ? r->seconds_to_limit * e->rate_per_s / e->rate_high
 	                              : -1;

@@ -187,6 +187,16 @@ static void derive_limits(struct pl_track *t, const struct pl_values *v)
 	derive_room(v, thread_limits, sizeof thread_limits / sizeof thread_limits[0], &t->thread_room);
 }
 
+static void derive_maps(struct pl_track *t, const struct pl_values *v)
+{
+	uint64_t value;
+
+	if (pl_values_get(v, PL_M_MAPS_MAX, &value))
+		t->maps_limit = (float)value;
+	if (pl_values_get(v, PL_M_MAPS, &value))
+		pl_track_count_maps(&t->maps, t->history.clock_s, (double)value);
+}
+
 static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl_history_input *in)
 {
 	const struct pl_values *v = &sample->values;
@@ -211,6 +221,7 @@ static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl
 	derive_counter(t, v, PL_COUNTER_WRITTEN, PL_M_WRITTEN, PL_SERIES_WRITTEN, near, in);
 	derive_counter(t, v, PL_COUNTER_OPENED, PL_M_OPENED, PL_SERIES_OPENED, near, in);
 	derive_limits(t, v);
+	derive_maps(t, v);
 }
 
 /* An exiting process can show one reading of zeros that is not marked as a zombie yet. */
@@ -308,12 +319,27 @@ static void find_worst(struct pl_track *t)
 		                     &t->attribution);
 }
 
+/* Memory that comes in mappings of its own may run out of these before it runs out of room. */
+static void look_at_maps(const struct pl_track *t, struct pl_evidence *e)
+{
+	struct pl_forecast forecast;
+
+	if (!e->growing || !(t->maps_limit > 0) ||
+	    !pl_track_forecast_maps(&t->maps, (double)t->maps_limit, t->history.clock_s, &forecast) ||
+	    (e->to_limit_s >= 0 && e->to_limit_s <= forecast.seconds))
+		return;
+	e->to_limit_s = forecast.seconds;
+	e->by_maps = true;
+}
+
 static void judge_all(struct pl_track *t, const struct pl_settings *settings)
 {
 	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++) {
 		const struct pl_judge_input in = judge_input(t, (enum pl_tracked)i, settings);
 		struct pl_evidence evidence;
 		pl_judge_evidence(&in, &evidence);
+		if (i <= PL_TRACKED_UNTOUCHED)
+			look_at_maps(t, &evidence);
 		(void)pl_judge_step(&t->judged[i], &in, &evidence);
 	}
 	find_worst(t);

@@ -46,6 +46,23 @@ struct pl_room {
 	double left;
 };
 
+/*
+ * How the number of mappings grew: the least, an instant between a quarter and a half of the time
+ * since, and now. Known where regions are read, which is what counts mappings.
+ */
+struct pl_maps_point {
+	float at_s; /* track time */
+	float count;
+};
+
+struct pl_maps {
+	uint32_t reading_count; /* since the least */
+	struct pl_maps_point base;
+	struct pl_maps_point middle;
+	struct pl_maps_point next; /* will be the middle */
+	struct pl_maps_point now;
+};
+
 struct pl_track {
 	struct pl_ident ident;
 	double time_scale;
@@ -65,6 +82,8 @@ struct pl_track {
 	double threads;
 	struct pl_room memory_room;
 	struct pl_room thread_room;
+	struct pl_maps maps;
+	float maps_limit; /* vm.max_map_count; 0: not known */
 	struct pl_judge_state judged[PL_TRACKED_COUNT];
 	uint8_t verdict; /* the worst of them: enum pl_verdict */
 	uint8_t worst;   /* enum pl_tracked: which one that is */
@@ -87,6 +106,19 @@ void pl_track_init(struct pl_track *track, struct pl_ident ident, double time_sc
  */
 void pl_track_add(struct pl_track *track, const struct pl_sample *sample,
                   const struct pl_settings *settings);
+
+void pl_track_count_maps(struct pl_maps *maps, double now_s, double count);
+
+/* Scaled seconds from now, and their interval. */
+struct pl_forecast {
+	double seconds;
+	double low;
+	double high;
+};
+
+/* When the number of mappings reaches `limit`; false when it does not grow straight towards it. */
+bool pl_track_forecast_maps(const struct pl_maps *maps, double limit, double now_s,
+                            struct pl_forecast *out);
 
 /* What a reading of the regions said; for the words of the next report. */
 void pl_track_set_places(struct pl_track *track, const struct pl_ledger *ledger);

@@ -1,12 +1,13 @@
 /*
- * Growth that has a name of its own, and a leak that looks like one of them:
+ * Growth that has a name of its own, and leaks that have something special:
  *
- *   benign lazyfree|collapse|huge|retain SECONDS
+ *   benign lazyfree|collapse|huge|maps|retain SECONDS
  *
  * lazyfree: touches ever more memory and gives all of it back with MADV_FREE. collapse: has small
  * pages with holes between them made into huge ones, bit by bit. huge: leaks memory that is huge
- * from the start. retain: after a sixth of the time threads allocate a lot and free it, but for
- * what lies on top of each arena. Says "ready" before it begins, "cannot" where the kernel cannot.
+ * from the start. maps: leaks a page in a mapping of its own, over and over. retain: after a sixth
+ * of the time threads allocate a lot and free it, but for what lies on top of each arena. Says
+ * "ready" before it begins, "cannot" where the kernel cannot.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@
 #define PAGE 4096
 #define SPACE (400 * MIB)
 #define STEP_NS 100000000L
+#define MAPS 80 /* a step */
 #define THREADS 8
 #define BLOCKS 24000 /* of 1 KiB: 24 MiB an arena */
 
@@ -73,6 +75,20 @@ static void huge(long step)
 	at += (CHUNK - (uintptr_t)at % CHUNK) % CHUNK;
 	madvise(at, CHUNK, MADV_HUGEPAGE);
 	touch(at, CHUNK, PAGE);
+}
+
+static void maps(void)
+{
+	for (int i = 0; i < MAPS; i++) {
+		char *at = mmap(NULL, (size_t)2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		                -1, 0);
+
+		if (at == MAP_FAILED)
+			exit(1);
+		at[0] = 1;
+		/* what is unlike its neighbours merges with none of them */
+		mprotect(at + PAGE, PAGE, PROT_NONE);
+	}
 }
 
 static void *burst(void *arg)
@@ -128,6 +144,8 @@ int main(int argc, char **argv)
 			collapse(step);
 		else if (strcmp(mode, "huge") == 0)
 			huge(step);
+		else if (strcmp(mode, "maps") == 0)
+			maps();
 		else if (strcmp(mode, "retain") == 0)
 			retain(step, steps);
 	}
