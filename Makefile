@@ -121,7 +121,7 @@ $(INJECT_FAULTS): tests/host/preload/inject_faults.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -fno-builtin -shared $(LDFLAGS) -o $@ $< -ldl
 
-host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS) $(INJECT_FAULTS)
+host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS) $(INJECT_FAULTS) $(BUILD)/tests/bench/target
 
 # What `make bench` measures: tests/bench/README.md
 BENCH_SRC := $(sort $(wildcard tests/bench/programs/*.c))

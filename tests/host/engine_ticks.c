@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "regions/ledger.h"
 
 #define DRAIN_S 30.0
 
@@ -28,6 +29,12 @@ struct totals {
 	unsigned long failed;
 	unsigned long tick_cpu_us;
 	unsigned long deep_cpu_us;
+	unsigned long lock_us;
+	unsigned long longest_us;
+	unsigned long degraded;
+	unsigned method;
+	unsigned error_permille;
+	unsigned long region_bytes; /* of all that is anonymous */
 };
 
 static void on_reading(void *ctx, const struct pl_reading *reading)
@@ -36,6 +43,14 @@ static void on_reading(void *ctx, const struct pl_reading *reading)
 
 	totals->readings++;
 	totals->with_rollup += pl_values_has(&reading->values, PL_M_PSS);
+	if (reading->subject.kind != PL_SUBJECT_MATCH)
+		return;
+	totals->method = reading->cost.method;
+	totals->error_permille = (unsigned)(1000 * reading->cost.error_share);
+	totals->region_bytes = 0;
+	for (int i = 0; reading->regions && i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_ANONYMOUS))
+			totals->region_bytes += reading->regions->bytes[i];
 }
 
 static void on_self(void *ctx, const struct pl_self *self)
@@ -48,6 +63,9 @@ static void on_self(void *ctx, const struct pl_self *self)
 	totals->failed = self->failed_total;
 	totals->tick_cpu_us = self->tick_cpu_us_total;
 	totals->deep_cpu_us = self->deep_cpu_us_total;
+	totals->lock_us = self->lock_us_total;
+	totals->longest_us = (unsigned long)(1000 * self->longest_hold_ms);
+	totals->degraded = self->degraded_total;
 }
 
 static void on_log(void *ctx, enum pl_severity severity, const char *message)
@@ -151,11 +169,13 @@ int main(int argc, char **argv)
 	pl_engine_free(engine);
 	printf("readings=%lu with_rollup=%lu matched=%u seen=%u deep_reads=%lu failed=%lu "
 	       "counting=%d allocations=%lu tick_cpu_us=%lu deep_cpu_us=%lu user_us=%lu "
-	       "system_us=%lu\n",
+	       "system_us=%lu lock_us=%lu longest_us=%lu degraded=%lu method=%u error_permille=%u "
+	       "region_bytes=%lu\n",
 	       totals.readings, totals.with_rollup, totals.matched_count, totals.seen_count,
 	       totals.deep_reads, totals.failed, dlsym(RTLD_DEFAULT, "count_allocations") != NULL,
 	       after - before, totals.tick_cpu_us - first.tick_cpu_us,
 	       totals.deep_cpu_us - first.deep_cpu_us, user_us[1] - user_us[0],
-	       system_us[1] - system_us[0]);
+	       system_us[1] - system_us[0], totals.lock_us, totals.longest_us, totals.degraded,
+	       totals.method, totals.error_permille, totals.region_bytes);
 	return 0;
 }

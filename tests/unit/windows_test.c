@@ -310,7 +310,7 @@ static void test_self(void)
 	        used_of_set(&whole, PL_REGIONS_ANONYMOUS), 1.0 * MIB, "both say the same");
 	ok(result.used_bytes > 32.0 * MIB && result.window_us > 0 && result.read_us > 0,
 	   "with what it took");
-	request.windows_most = 48;
+	request.windows_most = 120;
 	is_num(pl_sampled_read(&fs, &request, &scan, &result), 0, "with few windows");
 	ok(result.snapshot.window_stride > 1, "it is a sample");
 	is_near(result.used_bytes, used_of_set(&whole, PL_REGIONS_ANONYMOUS),

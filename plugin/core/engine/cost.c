@@ -14,18 +14,23 @@ double pl_engine_lock_spacing_s(const struct pl_engine *engine, double lock_us)
 	return pl_budget_spacing_s(&engine->budget, lock_us);
 }
 
+static uint64_t longest_us(const struct pl_deep_result *deep)
+{
+	return deep->longest_us > 0 ? deep->longest_us : deep->lock_us;
+}
+
 static void add_cost(struct pl_read_cost *sum, const struct pl_deep_result *deep)
 {
 	sum->read_count++;
 	sum->cpu_us_total += deep->cpu_us;
 	sum->lock_us_total += deep->lock_us;
-	if (deep->lock_us > sum->longest_us)
-		sum->longest_us = deep->lock_us < UINT32_MAX ? (uint32_t)deep->lock_us : UINT32_MAX;
+	if (longest_us(deep) > sum->longest_us)
+		sum->longest_us = longest_us(deep) < UINT32_MAX ? (uint32_t)longest_us(deep) : UINT32_MAX;
 }
 
 static void add_to_self(struct pl_self *self, const struct pl_deep_result *deep)
 {
-	const double hold_ms = (double)deep->lock_us / 1000;
+	const double hold_ms = (double)longest_us(deep) / 1000;
 
 	self->deep_reads_total++;
 	self->lock_us_total += deep->lock_us;

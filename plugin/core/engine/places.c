@@ -241,7 +241,7 @@ static void learn_window(struct pl_engine *engine, double window_us)
 static void sampled_done(struct pl_engine *engine, struct pl_process *process,
                          const struct pl_job *job)
 {
-	const double took_us = (double)job->deep.lock_us;
+	const double took_us = pl_engine_walk_us(&job->deep);
 
 	learn_window(engine, job->window_us);
 	process->sampled_us = took_us > 1 ? took_us : 1;
@@ -252,8 +252,10 @@ static void sampled_done(struct pl_engine *engine, struct pl_process *process,
 		return;
 	}
 	process->cost.method = PL_METHOD_PULSE;
-	/* no better the next time */
-	process->regions_due_s = engine->now.mono_s + STEADY_EVERY_S / engine->config->time_scale;
+	/* no better the next time, unless we were only kept waiting */
+	process->regions_due_s =
+		engine->now.mono_s +
+		(job->error == -ETIME ? GROWING_EVERY_S : STEADY_EVERY_S) / engine->config->time_scale;
 	if (job->error < 0 && job->error != -ETIME && job->error != -EFBIG)
 		pl_engine_count_error(engine, job->error);
 	if (job->error == -EACCES)

@@ -8,7 +8,6 @@
 
 #define TEXT_FIRST ((size_t)256 << 10)
 #define TEXT_MOST ((size_t)16 << 20)
-#define CLOCK_EVERY 16 /* windows between two looks at the clock */
 
 struct text {
 	char *at;
@@ -16,12 +15,17 @@ struct text {
 	size_t capacity;
 };
 
-static double now_us(void)
+static double clock_us(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+static double now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
 }
 
 static int make_room(struct text *text)
@@ -41,20 +45,32 @@ static int make_room(struct text *text)
 	return 0;
 }
 
+/* A call that may have held the lock has returned. */
+static void note_hold(struct pl_sampled_result *out, double begin_us)
+{
+	const double took_us = now_us() - begin_us;
+
+	out->read_us += took_us;
+	if (took_us > out->longest_us)
+		out->longest_us = took_us;
+}
+
 /* The kernel hands it out in pieces of a page, and takes the lock afresh for each. */
-static int read_maps(int fd, double until_us, struct text *text)
+static int read_maps(int fd, double most_us, struct text *text, struct pl_sampled_result *out)
 {
 	for (;;) {
 		const int err = make_room(text);
+		const double begin_us = now_us();
 		ssize_t len;
 
 		if (err < 0)
 			return err;
 		len = pl_procfs_read_at(fd, text->at + text->len, text->capacity - text->len, text->len);
+		note_hold(out, begin_us);
 		if (len <= 0)
 			return len < 0 ? (int)len : text->len > 0 ? 0 : -ESRCH;
 		text->len += (size_t)len;
-		if (now_us() > until_us)
+		if (out->read_us > most_us)
 			return -EFBIG;
 	}
 }
@@ -70,7 +86,8 @@ static size_t line_count(const struct text *text)
 }
 
 /* A window that is gone by now holds nothing. Returns how many were read, or -errno. */
-static ssize_t read_windows(int fd, struct pl_windows *windows, double until_us)
+static ssize_t read_windows(int fd, struct pl_windows *windows, double most_us,
+                            struct pl_sampled_result *out)
 {
 	uint64_t entries[PL_WINDOW_PAGES];
 	struct pl_window_cursor cursor = { 0 };
@@ -79,39 +96,40 @@ static ssize_t read_windows(int fd, struct pl_windows *windows, double until_us)
 
 	for (; pl_windows_next(windows, &cursor); count++) {
 		const size_t size = cursor.page_count * sizeof(*entries);
+		const double begin_us = now_us();
 		const ssize_t len = pl_procfs_read_at(
 			fd, entries, size, cursor.address / windows->page_bytes * sizeof(*entries));
 
+		note_hold(out, begin_us);
 		if (len < 0)
 			return len;
+		if (out->read_us > most_us)
+			return -ETIME;
 		memset((char *)entries + len, 0, size - (size_t)len);
 		bytes_read += (size_t)len;
 		pl_windows_count(windows, &cursor, entries);
-		if (count % CLOCK_EVERY == 0 && now_us() > until_us)
-			return -ETIME;
 	}
 	return count > 0 && bytes_read == 0 ? -EACCES : count;
 }
 
 static int sample(int fd, const struct pl_sampled_request *request, struct pl_windows *windows,
-                  double until_us, struct pl_sampled_result *out)
+                  struct pl_sampled_result *out)
 {
 	const size_t planned = pl_windows_plan(windows, request->windows_most, request->stride);
-	const double begin_us = now_us();
+	const double begin_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
 	ssize_t count;
 
 	/* a block's window may fall into the next mapping: a few more than planned are usual */
 	if (planned > request->windows_most)
 		return -EFBIG;
-	count = read_windows(fd, windows, until_us);
-	out->read_us += now_us() - begin_us;
+	count = read_windows(fd, windows, request->most_us, out);
 	if (count > 0)
-		out->window_us = (now_us() - begin_us) / (double)count;
+		out->window_us = (clock_us(CLOCK_THREAD_CPUTIME_ID) - begin_us) / (double)count;
 	return count < 0 ? (int)count : 0;
 }
 
 static int read_all(const struct pl_procfs *fs, const struct pl_sampled_request *request,
-                    const struct text *text, double until_us, struct pl_region_scan *scan,
+                    const struct text *text, struct pl_region_scan *scan,
                     struct pl_sampled_result *out)
 {
 	const size_t capacity = line_count(text) + 1;
@@ -125,7 +143,7 @@ static int read_all(const struct pl_procfs *fs, const struct pl_sampled_request 
 		err = pl_windows_take(&windows, scan, text->at, text->len);
 	}
 	if (err == 0)
-		err = sample(fd, request, &windows, until_us, out);
+		err = sample(fd, request, &windows, out);
 	if (err == 0) {
 		pl_windows_estimate(&windows);
 		err = pl_windows_end(&windows, scan, text->at, text->len, request->thread_count,
@@ -142,20 +160,17 @@ static int read_all(const struct pl_procfs *fs, const struct pl_sampled_request 
 int pl_sampled_read(const struct pl_procfs *fs, const struct pl_sampled_request *request,
                     struct pl_region_scan *scan, struct pl_sampled_result *out)
 {
-	const double begin_us = now_us();
-	const double until_us = begin_us + request->most_us;
 	const int fd = pl_procfs_open_file(fs, request->pid, "maps");
 	struct text text = { 0 };
 	int err;
 
-	out->read_us = out->window_us = 0;
+	out->read_us = out->window_us = out->longest_us = 0;
 	if (fd < 0)
 		return fd;
-	err = read_maps(fd, begin_us + request->most_us / 2, &text);
+	err = read_maps(fd, request->most_us / 2, &text, out);
 	close(fd);
-	out->read_us = now_us() - begin_us;
 	if (err == 0)
-		err = read_all(fs, request, &text, until_us, scan, out);
+		err = read_all(fs, request, &text, scan, out);
 	free(text.at);
 	return err;
 }

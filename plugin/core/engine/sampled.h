@@ -16,15 +16,16 @@ struct pl_sampled_request {
 	uint64_t thread_count;
 	uint32_t stride;     /* of the last reading; 0: none */
 	size_t windows_most; /* that are read */
-	double most_us;      /* of wall time */
+	double most_us;      /* that all of it may hold the lock for */
 };
 
 struct pl_sampled_result {
 	struct pl_region_snapshot snapshot;
 	double used_bytes; /* anonymous or in swap */
 	double half_bytes; /* half the interval of 95 % */
-	double window_us;  /* what one window took; 0: none was read */
-	double read_us;    /* wall time of all that needs the lock */
+	double window_us;  /* CPU time that one window took; 0: unknown */
+	double read_us;    /* wall time of all calls that need the lock */
+	double longest_us; /* of a single window, or piece of the mappings */
 };
 
 /*

@@ -191,6 +191,7 @@ static void read_sampled(const struct pl_worker *worker, struct regions *regions
 	job->sample.thread_count = job->thread_count;
 	job->error = pl_sampled_read(worker->fs, &job->sample, &regions->scan, &regions->sampled);
 	job->deep.lock_us = (uint64_t)regions->sampled.read_us;
+	job->deep.longest_us = (uint64_t)regions->sampled.longest_us + 1;
 	job->window_us = regions->sampled.window_us;
 	job->sampled_bytes = regions->sampled.used_bytes;
 	job->regions = &regions->sampled.snapshot;

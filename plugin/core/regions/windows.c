@@ -18,6 +18,7 @@
 #define ARENA_BYTES (64 * MIB) /* glibc, malloc/arena.c */
 #define KERNEL_HALF (UINT64_C(1) << 63)
 #define NORMAL_95 1.96
+#define READ_LEAST 4 /* windows of a mapping that their differences tell something of */
 #define VARIANCE_UNKNOWN (1.0 / 12) /* of a share of which nothing is known */
 
 void pl_windows_init(struct pl_windows *windows, uint64_t page_bytes,
@@ -264,14 +265,17 @@ static double mapping_variance(const struct pl_windows *windows, const struct pl
 {
 	const double pages = (double)pages_of(windows, m);
 	const double left_out = 1 - (double)m->read.all / pages;
+	const double block = (double)windows->stride * PL_WINDOW_PAGES;
 	const double n = m->read_count;
-	double variance = VARIANCE_UNKNOWN;
+	double variance;
 
 	if (m->read_count == 0 || left_out <= 0)
 		return 0;
-	if (m->read_count > 1)
-		variance = m->difference2_sum / (2 * (n - 1));
-	return pages * pages * left_out * variance / n;
+	if (m->read_count < READ_LEAST)
+		return pages * pages * left_out * VARIANCE_UNKNOWN / n;
+	variance = m->difference2_sum / (2 * (n - 1));
+	/* what is filled up to a point ends somewhere between two windows */
+	return pages * pages * left_out * variance / n + block * block * left_out / 12;
 }
 
 /* What a mapping is taken to hold of one sort of pages. */

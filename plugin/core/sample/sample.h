@@ -72,11 +72,12 @@ void pl_deep_reader_free(struct pl_deep_reader *reader);
 
 struct pl_deep_result {
 	struct pl_values values;
-	unsigned denied_count;       /* files refused */
-	unsigned failed_count;       /* files that could not be read or made no sense */
-	uint64_t cpu_us;             /* of the whole read */
-	uint64_t fds_us;             /* of that, CPU time for the descriptors and sockets */
-	uint64_t lock_us;            /* wall time of the part that may hold the mmap lock */
+	unsigned denied_count; /* files refused */
+	unsigned failed_count; /* files that could not be read or made no sense */
+	uint64_t cpu_us;       /* of the whole read */
+	uint64_t fds_us;       /* of that, CPU time for the descriptors and sockets */
+	uint64_t lock_us;      /* wall time of the part that may hold the mmap lock */
+	uint64_t longest_us;   /* the longest piece of that, where it is let go between; 0: all of it */
 	struct pl_cgroup_key cgroup; /* with PL_DEEP_LIMITS: that its memory is charged to */
 };
 
