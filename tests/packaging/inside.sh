@@ -90,6 +90,11 @@ says_leaking() {
 	tail -qn 1 $csv/gauge-verdict-* | grep -Eq ',[34](\.0*)?$'
 }
 
+# Nor was it learning when it began: what was learned before was kept.
+told_at_once() {
+	head -qn 2 $csv/gauge-verdict-* | tail -n 1 | grep -Eq ',[34](\.0*)?$'
+}
+
 knows_the_leak() {
 	procleak status
 	[ $? -eq 1 ]
@@ -135,8 +140,10 @@ ok "apt installs the packages and $daemons" apt install $daemons /tmp/packages/*
 write_config
 ok "check-config finds no fault in the shipped sample" procleak check-config $conf
 ok "the directory of evidence is private" is_private $evidence
-[ "$daemons" = collectd ] ||
+if [ "$daemons" != collectd ]; then
 	ok "procleak.plugin is for Netdata alone, with its capabilities" is_granted
+	ok "and its directory of evidence is private" is_private /var/lib/netdata/procleak-evidence
+fi
 
 start_leaker
 ok "collectd starts" start_collectd
@@ -152,6 +159,7 @@ ok "which keeps the settings" grep -q '^ *Process "leaker"' $conf
 rm -rf /tmp/csv
 ok "collectd starts again" start_collectd
 ok "and still tells the leak" within 120 says_leaking
+ok "from its first reading on" told_at_once
 ok "collectd stops again" stop_collectd
 
 if [ "$daemons" != collectd ]; then
