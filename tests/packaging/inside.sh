@@ -104,6 +104,13 @@ is_private() {
 	[ "$(stat -c %a "$1")" = 700 ]
 }
 
+# Debian's unit leaves collectd all capabilities and all of /proc: no drop-in is wanted.
+unit_leaves_all() {
+	local unit
+	unit=$(find /usr/lib/systemd/system /lib/systemd/system -name collectd.service | head -n 1)
+	[ -n "$unit" ] && ! grep -E '^(CapabilityBoundingSet|ProcSubset|ProtectProc|Private(PIDs|Users))=' "$unit"
+}
+
 # Netdata alone may run the plugin, with two capabilities.
 is_granted() {
 	getcap $plugin
@@ -137,6 +144,7 @@ if ! apt-cache policy netdata-core | grep -q 'Candidate: [0-9]'; then
 	rm -f /tmp/*/netdata-plugin-procleak_*.deb
 fi
 ok "apt installs the packages and $daemons" apt install $daemons /tmp/packages/*.deb
+ok "the unit of collectd takes nothing away that procleak needs" unit_leaves_all
 write_config
 ok "check-config finds no fault in the shipped sample" procleak check-config $conf
 ok "the directory of evidence is private" is_private $evidence
