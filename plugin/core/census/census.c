@@ -490,7 +490,7 @@ static void write_more(const struct pl_census *census, char *out, size_t size)
 	panel.sampled[0] = pages * PL_CENSUS_OLD_PAGES_FACTOR;
 	if (panel.sampled[0] > panel.total[0])
 		panel.sampled[0] = (uint32_t)panel.total[0];
-	snprintf(out, size, ": --interval %u --pages %u would tell a leak of %.1f objects/s",
+	snprintf(out, size, ": --interval %u --pages %u could tell a leak from %.1f objects/s on",
 	         interval_s, pages, pl_census_floor_count(&panel, 4) / interval_s);
 }
 
