@@ -1,12 +1,14 @@
 /* The evidence file: bounded, valid JSON whatever is in it, and only so many of them. */
 #include <dirent.h>
 #include <errno.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utime.h>
 #include <yajl/yajl_tree.h>
 
+#include "census/tell.h"
 #include "evidence/evidence.h"
 #include "state/state.h"
 #include "tap.h"
@@ -122,6 +124,111 @@ static void test_compose(void)
 	}
 	yajl_tree_free(root);
 	free(text);
+}
+
+/* As many entries as there can be, of names as long and hostile as they can be. */
+static void fill_census(struct pl_census_report *out)
+{
+	*out = (struct pl_census_report){ .entry_count = PL_CENSUS_ENTRIES_MAX,
+		                              .runtime = "C or C++",
+		                              .allocator = "glibc",
+		                              .heap_growth_per_s = 1e300,
+		                              .interval_s = 60 };
+	for (size_t i = 0; i < PL_CENSUS_ENTRIES_MAX; i++) {
+		out->entries[i] = (struct pl_census_entry){ .named_by = "rtti",
+			                                        .objects_per_s = 512.3,
+			                                        .object_bytes = 144,
+			                                        .bytes_per_s = 73771,
+			                                        .share = 0.97,
+			                                        .confidence = 1 };
+		memset(out->entries[i].name, i == 0 ? 'T' : '"', PL_CENSUS_NAME_SIZE - 1);
+		memset(out->entries[i].detail, '\xff', PL_CENSUS_DETAIL_SIZE - 1);
+	}
+	snprintf(out->reason, sizeof(out->reason), "1 MiB in \033 swap");
+}
+
+/* The census that the evidence has; NULL without one. To be freed: *root. */
+static yajl_val compose_census(yajl_val *root)
+{
+	const char *census[] = { "census", NULL };
+	char problem[128];
+	char *text = NULL;
+	size_t len = 0;
+
+	*root = NULL;
+	if (pl_evidence_compose(&about, &facts, &text, &len) == 0 && len <= PL_EVIDENCE_MOST_BYTES)
+		*root = yajl_tree_parse(text, problem, sizeof(problem));
+	free(text);
+	return *root ? yajl_tree_get(*root, census, yajl_t_object) : NULL;
+}
+
+static bool suggests_census(yajl_val root)
+{
+	const char *next[] = { "next", NULL };
+	const char *step[] = { "step", NULL };
+	const yajl_val steps = yajl_tree_get(root, next, yajl_t_array);
+	const yajl_val first = steps && steps->u.array.len > 0
+	                           ? yajl_tree_get(steps->u.array.values[0], step, yajl_t_string)
+	                           : NULL;
+
+	return first && strstr(first->u.string, "procleak census");
+}
+
+static void test_census(void)
+{
+	const char *entries[] = { "entries", NULL };
+	const char *share[] = { "share", NULL };
+	const char *reason[] = { "reason", NULL };
+	yajl_val root;
+	yajl_val census;
+	yajl_val list;
+
+	fill_case();
+	snprintf(about.where, sizeof(about.where), "arena");
+	ok(!compose_census(&root) && root && !suggests_census(root),
+	   "a managed heap has its own tools");
+	yajl_tree_free(root);
+	about.ledger.runtimes = 1u << PL_RUNTIME_GLIBC;
+	ok(!compose_census(&root) && root && suggests_census(root),
+	   "without a census one is suggested");
+	yajl_tree_free(root);
+	about.has_census = true;
+	fill_census(&about.census);
+	census = compose_census(&root);
+	list = census ? yajl_tree_get(census, entries, yajl_t_array) : NULL;
+	ok(list && list->u.array.len == 8, "the first entries of a census fit");
+	ok(list && yajl_tree_get(list->u.array.values[0], share, yajl_t_number), "with their numbers");
+	ok(root && !suggests_census(root), "and it is not suggested again");
+	yajl_tree_free(root);
+	pl_census_tell_failure(-EACCES, &about.census);
+	census = compose_census(&root);
+	list = census ? yajl_tree_get(census, reason, yajl_t_string) : NULL;
+	ok(list && strstr(list->u.string, "CAP_SYS_PTRACE"), "what kept it from looking is told");
+	yajl_tree_free(root);
+	about.has_census = false;
+}
+
+static void test_line(void)
+{
+	static struct pl_census_report report;
+	char line[PL_CENSUS_LINE_SIZE];
+
+	fill_census(&report);
+	ok(pl_census_tell_line(&report, line, sizeof(line)) && strlen(line) < 140 &&
+	       strncmp(line, "512/s TTT", 9) == 0 &&
+	       strcmp(line + strlen(line) - 34, "T (144 B each, 97 % of the growth)") == 0,
+	   "one line tells the first entry, its end not cut off by a long name");
+	snprintf(report.entries[0].name, PL_CENSUS_NAME_SIZE, "4112-byte chunks");
+	report.entries[0].kind = PL_CENSUS_SIZE;
+	report.entries[0].objects_per_s = 0.52;
+	(void)pl_census_tell_line(&report, line, sizeof(line));
+	is_str(line, "0.5/s 4112-byte chunks, 97 % of the growth", "a size is told once");
+	report.entries[0].share = -1;
+	report.entries[0].object_bytes = 0;
+	(void)pl_census_tell_line(&report, line, sizeof(line));
+	is_str(line, "0.5/s 4112-byte chunks", "what is not known is not told");
+	report.entry_count = 0;
+	ok(!pl_census_tell_line(&report, line, sizeof(line)) && line[0] == '\0', "nothing is no line");
 }
 
 static unsigned count_files(void)
@@ -258,6 +365,8 @@ int main(int argc, char **argv)
 		return 1;
 	test_tally();
 	test_compose();
+	test_census();
+	test_line();
 	test_keep();
 	test_attacks();
 	test_gather();

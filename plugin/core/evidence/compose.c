@@ -354,7 +354,9 @@ static enum pl_region region_named(const char *name)
 static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t runtimes)
 {
 	const char *contain[PL_ADVICE_MOST];
-	struct pl_next_step next[2];
+	struct pl_next_step next[3];
+	const bool census =
+		!c->has_census && pl_advice_census(region_named(c->where), runtimes, &next[0]);
 	const enum pl_region region = region_named(c->where);
 	size_t count = pl_advice_contain((enum pl_driver)c->track.attribution.driver, region, runtimes,
 	                                 contain, PL_ADVICE_MOST);
@@ -364,7 +366,7 @@ static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t 
 	for (size_t i = 0; i < count; i++)
 		add_string(gen, contain[i]);
 	yajl_gen_array_close(gen);
-	count = pl_advice_next(region, runtimes, next, 2);
+	count = census + pl_advice_next(region, runtimes, next + census, 2);
 	key(gen, "next");
 	yajl_gen_array_open(gen);
 	for (size_t i = 0; i < count; i++) {

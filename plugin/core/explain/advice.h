@@ -21,6 +21,12 @@ struct pl_next_step {
 	const char *cost;
 };
 
+/*
+ * What an object census is good for, where nothing was read of it yet. False where it sees nothing:
+ * the heaps of managed runtimes, memory that is shared or belongs to stacks.
+ */
+bool pl_advice_census(enum pl_region region, uint32_t runtimes, struct pl_next_step *out);
+
 /* For the most specific runtime among `runtimes`, the allocator's own steps first where it grows.
  * Returns how many. */
 size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_step *out,
