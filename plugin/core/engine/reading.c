@@ -379,6 +379,8 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 
 	note_too_dear(engine, process);
 	job.want = without_many_fds(engine, process, wanted_of(engine, process));
+	/* whoever waits for the lock says so at each tick */
+	process->lock_awaited = false;
 	if (job.want == 0)
 		return true;
 	if (!pl_budget_take(&engine->budget, predict_us(engine, process), is_routine(engine, process),
