@@ -34,7 +34,7 @@ def drawn_by_browser(browser, daemon, directory):
     """The page as it is once its script has run."""
     argv = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000",
             "--user-data-dir=" + os.path.join(directory, "browser"), "--dump-dom",
-            "file://%s?server=%s&after=60" % (PAGE, daemon.url("").rstrip("/"))]
+            "file://%s?server=%s&after=300" % (PAGE, daemon.url("").rstrip("/"))]
     try:
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
                               check=False)
