@@ -71,11 +71,11 @@ write_stanza() {
 }
 
 has_series() {
-	find $rrd -path '*/procleak-leaker/gauge-verdict.rrd' | grep -q .
+	[ -n "$(find $rrd -path '*/procleak-leaker/gauge-verdict.rrd' 2>/dev/null)" ]
 }
 
 has_alert() {
-	find /var/lib/collectd/procleak-evidence -type f | grep -q .
+	[ -n "$(find /var/lib/collectd/procleak-evidence -type f)" ]
 }
 
 explains() {
