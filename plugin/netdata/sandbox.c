@@ -62,7 +62,7 @@ static int allow_some(scmp_filter_ctx filter)
 {
 	const struct scmp_arg_cmp not_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
-	const struct scmp_arg_cmp diag = SCMP_A2(SCMP_CMP_EQ, NETLINK_SOCK_DIAG);
+	const struct scmp_arg_cmp diag = SCMP_A2(SCMP_CMP_EQ, NETLINK_SOCK_DIAG, 0);
 	int err = add(filter, SCMP_SYS(mmap), not_code, NULL);
 
 	if (err == 0)
@@ -75,17 +75,17 @@ static int allow_some(scmp_filter_ctx filter)
 	if (err == 0)
 		err = checked(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
 	if (err == 0)
-		err = add(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), &diag);
+		err = add(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0), &diag);
 	/* abort() */
 	if (err == 0)
-		err = add(filter, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)(unsigned)getpid()),
-		          NULL);
+		err = add(filter, SCMP_SYS(tgkill),
+		          SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)(unsigned)getpid(), 0), NULL);
 	/* limits: asked for, not set */
 	if (err == 0)
-		err = add(filter, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0), NULL);
+		err = add(filter, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0, 0), NULL);
 	/* is it a terminal? */
 	if (err == 0)
-		err = add(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, TCGETS), NULL);
+		err = add(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, TCGETS, 0), NULL);
 	return err;
 }
 

@@ -132,15 +132,22 @@ static int use_sockets(void)
 static int use_memory_and_time(void)
 {
 	const size_t size = (size_t)8 << 20;
-	char *memory = malloc(size);
-	char *more = memory ? realloc(memory, size * 4) : NULL;
 	const struct timespec brief = { .tv_nsec = 1000 };
 	const time_t now = time(NULL);
+	char *memory = malloc(size);
+	char *more;
 	struct tm tm;
 
-	if (!more || !localtime_r(&now, &tm) || nanosleep(&brief, NULL))
+	if (!memory)
 		return 1;
+	more = realloc(memory, size * 4);
+	if (!more) {
+		free(memory);
+		return 1;
+	}
 	free(more);
+	if (!localtime_r(&now, &tm) || nanosleep(&brief, NULL))
+		return 1;
 	return fprintf(stderr, "%s", "") != 0;
 }
 
