@@ -306,9 +306,6 @@ void pl_engine_forget_census(struct pl_process *process);
 void pl_engine_free_census(struct pl_engine *engine);
 
 /* judging.c: histories and verdicts. */
-/* Hands a report to the host. */
-void pl_engine_tell(struct pl_engine *engine, const struct pl_group *group,
-                    struct pl_report *report);
 /* Begins a process' history anew. Returns 0, or -1 when out of memory. */
 int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process);
 /* Tells its matches that this run of the program is over. */
