@@ -1,7 +1,6 @@
 /* The evidence file: bounded, valid JSON whatever is in it, and only so many of them. */
 #include <dirent.h>
 #include <errno.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -92,7 +92,7 @@ static bool varies(const double *v, size_t n)
 	double most = v[0];
 
 	for (size_t i = 1; i < n; i++) {
-		least = fmin(least, v[i]);
+		least = fmin(least, v[i]); /* NOLINT(clang-analyzer-core.CallAndMessage) */
 		most = fmax(most, v[i]);
 	}
 	return most - least > 1e-3 * fabs(most) && most > least;
