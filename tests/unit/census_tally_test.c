@@ -50,7 +50,7 @@ static void put(struct world *world, unsigned look, uint64_t key, uint32_t page,
 
 #define KEYS_MAX 8
 
-static const struct pl_census_heap heap = { 4e7, 1e5 };
+static const struct pl_census_heap heap = { 4e7, 1e5, 0 };
 
 struct told {
 	struct pl_census_growth growth[KEYS_MAX];
@@ -145,10 +145,11 @@ static void test_sizes(void)
 	const struct pl_census_growth growth = {
 		.kind = PL_CENSUS_KEY_SIZE, .key = 96, .growth_count = 10000, .z = 20, .page_count = 200
 	};
-	const struct pl_census_heap grown = { 4e7, 9e5 };
-	const struct pl_census_heap still = { 4e7, 1e4 };
-	const struct pl_census_heap large = { 4e9, 9e5 };
-	const struct pl_census_heap swelling = { 4e7, 2e7 };
+	const struct pl_census_heap grown = { 4e7, 9e5, 0 };
+	const struct pl_census_heap still = { 4e7, 1e4, 0 };
+	const struct pl_census_heap large = { 4e9, 9e5, 0 };
+	const struct pl_census_heap swelling = { 4e7, 2e7, 0 };
+	const struct pl_census_heap changing = { 4e7, 1.5e6, 2e6 };
 	double chance;
 
 	ok(pl_census_is_candidate(&growth, 10, &grown, &chance), "a size that the heap grew with");
@@ -156,6 +157,8 @@ static void test_sizes(void)
 	ok(!pl_census_is_candidate(&growth, 10, &large, &chance), "nor one that hardly matters");
 	ok(!pl_census_is_candidate(&growth, 10, &swelling, &chance),
 	   "nor one that is a small part of what grew");
+	ok(!pl_census_is_candidate(&growth, 10, &changing, &chance),
+	   "nor one of buffers that only pass through it as they grow");
 }
 
 static void test_gone(void)

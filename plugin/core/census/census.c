@@ -377,9 +377,11 @@ static void consider(void *ctx, const struct pl_census_growth *growth)
 
 	if (candidates->counting) {
 		candidates->tried[growth->kind] += growth->page_count >= 3;
+		if (growth->kind == PL_CENSUS_KEY_SIZE && pl_census_is_loss(growth))
+			candidates->heap.lost_bytes -= growth->growth_count * (double)growth->key;
 		return;
 	}
-	if (pl_census_is_loss(growth))
+	if (growth->kind == PL_CENSUS_KEY_POINTER && pl_census_is_loss(growth))
 		consider_loss(candidates, growth);
 	if (!pl_census_is_candidate(growth, candidates->tried[growth->kind], &candidates->heap,
 	                            &chance))

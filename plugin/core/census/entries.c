@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "census/large.h"
+
 #define Z_MIN 4.0
 #define PAGES_MIN 3
 #define CHANCE_MAX 0.01 /* a bound that is seldom reached: see pl_census_chance() */
@@ -20,6 +22,7 @@
 #define SIZE_PART 0.1
 /* Losses are set against gains of the same name, and need not be as sure. */
 #define LOSS_ERRORS 3.0
+#define LOSS_COUNT_MIN 10.0
 /* Of a growth that must be left when losses of the same name are set against it. */
 #define LEFT_SHARE 0.25
 /* Parts of one object grow alike. */
@@ -32,7 +35,7 @@ static bool matters(const struct pl_census_growth *growth, const struct pl_censu
 
 	return growth->kind != PL_CENSUS_KEY_SIZE ||
 	       (bytes >= SIZE_HEAP_SHARE * heap->bytes && bytes >= SIZE_PART * heap->growth_bytes &&
-	        heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes);
+	        bytes >= heap->lost_bytes && heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes);
 }
 
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
@@ -46,7 +49,9 @@ bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
 
 bool pl_census_is_loss(const struct pl_census_growth *growth)
 {
-	return growth->kind == PL_CENSUS_KEY_POINTER && growth->growth_count < 0 &&
+	if (growth->kind == PL_CENSUS_KEY_SIZE && (growth->key & PL_CENSUS_LARGE_FLAG) != 0)
+		return false;
+	return growth->kind != PL_CENSUS_KEY_PYTHON && growth->growth_count < -LOSS_COUNT_MIN &&
 	       -growth->growth_count > LOSS_ERRORS * growth->error_count;
 }
 

@@ -24,19 +24,21 @@ struct pl_census_candidate {
 struct pl_census_heap {
 	double bytes;        /* at the first look */
 	double growth_bytes; /* until the last one */
+	double lost_bytes;   /* of chunks of sizes that became less beyond chance */
 };
 
 /*
  * Whether a growth is to be named at all: see tally.h for z. `tried` is how many kinds of object
  * were compared. A size tells little, so that it must also matter to the heap, and the heap must
- * have grown with it, and it must be a good part of that growth: as a heap wears, small chunks that
- * are free but kept apart by malloc (fastbins) become more, and look as if in use; and one use of a
- * size makes room for another.
+ * have grown with it: as a heap wears, small chunks that are free but kept apart by malloc
+ * (fastbins) become more, and look as if in use; and one use of a size makes room for another. It
+ * must be a good part of that growth, and more than what other sizes lost: buffers that become
+ * larger pass through many sizes.
  */
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
                             const struct pl_census_heap *heap, double *chance);
 
-/* Whether a kind became less beyond chance. */
+/* Whether a kind became less beyond chance. Not of large chunks: one that is made larger moves. */
 bool pl_census_is_loss(const struct pl_census_growth *growth);
 
 /*
