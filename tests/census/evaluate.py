@@ -85,6 +85,8 @@ CASES = {
     "python": Case("instances.py", r"^PendingReply$", 500),
     "python-slots": Case("instances.py", r"^SlottedReply$", 500, "--kind slots"),
     "python-dict": Case("instances.py", r"^dict$", 500, "--kind dict"),
+    "python-function": Case("instances.py", r"^function$", 500, "--kind function"),
+    "python-exception": Case("instances.py", r"^LookupError$", 500, "--kind exception"),
     "cxx-slow-large": Case("objects.cc", SESSION, 20, "--leak 20 --population 6000000 --churn 20000",
                            want=0),
     "shared-plain": Case("shared.cc", r"_Sp_counted_ptr_inplace<shop::Basket", 500),
@@ -100,6 +102,7 @@ CASES = {
     "quiet-cxx-arenas": Case("objects.cc", None, 0, "--leak 0 --threads 4"),
     "quiet-cxx-jemalloc": Case("objects.cc", None, 0, "--leak 0", env=preload("libjemalloc.so.2")),
     "quiet-cxx-tcmalloc": Case("objects.cc", None, 0, "--leak 0", env=preload("libtcmalloc.so.4")),
+    "quiet-growing-buffers": Case("structs.c", None, 0, "--kind 3 --leak 1000"),
     "quiet-c": Case("structs.c", None, 0, "--leak 0"),
     "quiet-python": Case("instances.py", None, 0, "--leak 0"),
 }

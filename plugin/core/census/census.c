@@ -504,7 +504,7 @@ static void write_reason(const struct pl_census *census, const struct candidates
 	                           (double)census->target.page_bytes / (1 << 20);
 	const char *why = "";
 	const char *sizes = "";
-	char more[96] = "";
+	char more[112] = "";
 	char swap[64] = "";
 
 	if (census->runtime.instead) {
@@ -518,7 +518,8 @@ static void write_reason(const struct pl_census *census, const struct candidates
 		          ? "what grew did so at once or up and down, not little by little: look again "
 		            "over a longer --interval"
 		      : out->heap_growth_per_s > 0
-		          ? "the heap grew, but no kind of object by more than chance"
+		          ? "the heap grew, but no kind of object by more than chance (objects "
+		            "that become larger are not told)"
 		          : "the heap did not grow, nor any kind of object by more than chance";
 		if (!candidates->unsteady && out->heap_growth_per_s > 0)
 			write_more(census, more, sizeof(more));

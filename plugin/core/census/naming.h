@@ -19,7 +19,7 @@ enum pl_census_class {
 	PL_CENSUS_CLASS_LIBRARY, /* a type of the language's library, such as a smart pointer's block */
 	PL_CENSUS_CLASS_STRING,  /* a string constant, or other constants */
 	PL_CENSUS_CLASS_BUILTIN, /* a container of Python */
-	PL_CENSUS_CLASS_ATOM,    /* a string or number of Python */
+	PL_CENSUS_CLASS_ATOM, /* a string or number of Python, or what only belongs to another object */
 	PL_CENSUS_CLASS_SIZE,
 	PL_CENSUS_CLASS_NONE, /* tells nothing: leave out */
 };

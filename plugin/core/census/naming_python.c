@@ -88,8 +88,9 @@ static bool read_name(struct pl_census_target *target, uint64_t address, char *o
 
 static enum pl_census_class class_of(const struct type *type, const char *name)
 {
-	static const char *const atoms[] = { "int",  "float",    "str",    "bytes",
-		                                 "bool", "NoneType", "complex" };
+	/* exceptions hold on to frames by tracebacks, functions to cells: they tell more */
+	static const char *const atoms[] = { "int",      "float",   "str",   "bytes",     "bool",
+		                                 "NoneType", "complex", "frame", "traceback", "cell" };
 
 	for (size_t i = 0; i < sizeof(atoms) / sizeof(atoms[0]); i++)
 		if (strcmp(name, atoms[i]) == 0)

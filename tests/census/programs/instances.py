@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # A Python program that renews a population of instances, dicts and strings, and leaks one kind:
-# instances (of a plain class, or with slots), or dicts.
+# instances (of a plain class, or with slots), dicts, functions, or exceptions with what they hold on to.
 import argparse
 import random
 import sys
@@ -8,7 +8,7 @@ import time
 
 options = argparse.ArgumentParser()
 options.add_argument("--for", type=float, default=300, dest="for_s")
-options.add_argument("--kind", choices=("plain", "slots", "dict"), default="plain")
+options.add_argument("--kind", choices=("plain", "slots", "dict", "function", "exception"), default="plain")
 options.add_argument("--leak", type=float, default=500)
 options.add_argument("--churn", type=float, default=5000)
 options.add_argument("--population", type=int, default=100000)
@@ -45,9 +45,17 @@ class SlottedReply:
         self.body = "body %d" % number
 
 
+def failure(number):
+    try:
+        raise LookupError(number)
+    except LookupError as error:
+        return error
+
+
 MAKERS = (Order, Customer, lambda n: {"number": n, "text": "text %d" % n}, lambda n: "string %d" % n,
           lambda n: (n, str(n)))
-LEAKS = {"plain": PendingReply, "slots": SlottedReply, "dict": lambda n: {"id": n, "state": "open"}}
+LEAKS = {"plain": PendingReply, "slots": SlottedReply, "dict": lambda n: {"id": n, "state": "open"},
+         "function": lambda n: lambda: n, "exception": failure}
 
 live = [random.choice(MAKERS)(i) for i in range(options.population)]
 leaked = []

@@ -1,7 +1,8 @@
 /*
  * A C program without any types at run time: its structs hold pointers to functions and to string
  * constants. It renews a population of several kinds (churn) and leaks one: --leak a second.
- * --kind 0 leaks structs with a function, 1 with a string, 2 raw buffers of --size bytes.
+ * --kind 0 leaks structs with a function, 1 with a string, 2 raw buffers of --size bytes; 3 leaks
+ * nothing new, but makes a few thousand buffers ever larger.
  */
 #include <stdint.h>
 #include <time.h>
@@ -134,6 +135,25 @@ static void *new_object(void)
 	return makers[next_random() % 4]();
 }
 
+#define SWELLING 2000
+
+/* A buffer that is there already becomes larger. */
+static void swell_one(void)
+{
+	static struct {
+		char *bytes;
+		size_t size;
+	} buffers[SWELLING];
+	const size_t i = next_random() % SWELLING;
+	char *grown = realloc(buffers[i].bytes, buffers[i].size + 48);
+
+	if (!grown)
+		program_die("realloc");
+	memset(grown + buffers[i].size, 'g', 48);
+	buffers[i].bytes = grown;
+	buffers[i].size += 48;
+}
+
 static void leak_one(long kind, size_t size)
 {
 	struct ticket *ticket;
@@ -152,6 +172,8 @@ static void leak_one(long kind, size_t size)
 			program_die("malloc");
 		*label = (struct label){ leaked_list, "quota exceeded", { 1, 2, 3 } };
 		leaked_list = label;
+	} else if (kind == 3) {
+		swell_one();
 	} else {
 		buffer = malloc(size);
 		if (!buffer)
@@ -175,7 +197,7 @@ int main(int argc, char **argv)
 	long for_s = 300, kind = 0, leak = 500, churn = 20000, population = 300000, size = 4096;
 	const struct program_option options[] = {
 		{ "for", "S", PROGRAM_FOR_S_MAX, &for_s, NULL },
-		{ "kind", "K", 2, &kind, NULL },
+		{ "kind", "K", 3, &kind, NULL },
 		{ "leak", "N", 1000000, &leak, NULL },
 		{ "churn", "N", 10000000, &churn, NULL },
 		{ "population", "N", 20000000, &population, NULL },
