@@ -19,7 +19,7 @@ WARNINGS += -Werror
 endif
 BASE_FLAGS := -std=gnu17 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Iplugin/core -MMD -MP
 COLLECTD_FLAGS := -DHAVE_CONFIG_H -isystem /usr/include/collectd -isystem /usr/include/collectd/core
-NETDATA_LIBS := -lcap -lseccomp
+NETDATA_LIBS := -lcap
 LIBS := -linih -lyajl -lmnl -liberty -lm -pthread
 
 CORE_SRC := $(sort $(wildcard plugin/core/*/*.c))

@@ -12,7 +12,7 @@ set -euo pipefail
 # '?' behind it is done without where the distribution does not have it.
 declare -A packages=(
 	[build]="gcc libc6-dev make pkg-config collectd-dev libyajl-dev libinih-dev libmnl-dev
-		libcap-dev libseccomp-dev libiberty-dev"
+		libcap-dev libiberty-dev"
 	[run]="collectd-core librrd8|librrd8t64 rrdtool fonts-dejavu-core python3"
 	[netdata]="netdata-core|netdata-core-no-sse? netdata-plugins-bash? libcap2-bin"
 	[fleet]="prometheus? prometheus-alertmanager? libmicrohttpd12|libmicrohttpd12t64? libprotobuf-c1?"

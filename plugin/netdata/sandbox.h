@@ -9,10 +9,12 @@
 #define PL_NETDATA_SANDBOX_H
 
 /*
- * To be called when the configuration was read and before there is a second thread. From then on
+ * To be called when the configuration was read and before there is a second thread; nothing is
+ * allocated. From then on
  * any other system call fails with EPERM, and the kernel's audit log has a line on it: a plugin
  * that is killed would be disabled by Netdata for good, at worst over a call that a new libc makes.
- * Returns 0, or -errno where the kernel has no such filters, and then nothing has changed.
+ * Returns 0, or -errno where the kernel has no such filters, and then no call is limited; -ENOTSUP
+ * on an architecture whose calls are not listed.
  */
 int pl_sandbox_enter(void);
 
