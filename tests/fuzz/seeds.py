@@ -93,6 +93,8 @@ def main():
         write(output, "netdata", text)
     write(output, "conf", CONF)
     write(output, "census_maps", MAPS)
+    write(output, "windows", b"\x20" + MAPS)
+    write(output, "windows", b"\x02nr_throttled 3\nthrottled_usec 45\n")
     write(output, "census_elf", small_elf())
     write(output, "census_page", small_page())
 

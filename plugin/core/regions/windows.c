@@ -44,7 +44,7 @@ static bool begins_with(const struct pl_mapping *m, const char *prefix)
 /* What holds no pages that count, or is beyond what pagemap tells of. */
 static bool is_empty(const struct pl_mapping *m)
 {
-	return (!m->readable && !m->writable && !m->executable) || m->start >= KERNEL_HALF ||
+	return (!m->readable && !m->writable && !m->executable) || m->end > KERNEL_HALF ||
 	       begins_with(m, "/anon_hugepage");
 }
 
@@ -269,7 +269,7 @@ static double mapping_variance(const struct pl_windows *windows, const struct pl
 	const double n = m->read_count;
 	double variance;
 
-	if (m->read_count == 0 || left_out <= 0)
+	if (m->read.all == 0 || left_out <= 0)
 		return 0;
 	if (m->read_count < READ_LEAST)
 		return pages * pages * left_out * VARIANCE_UNKNOWN / n;
