@@ -214,6 +214,8 @@ static void test_matching(void)
 	       "a sum of two counts shared pages once");
 	is_num(seen.self.seen_count, 3, "processes seen");
 	is_num(seen.self.matched_count, 2, "processes matched");
+	ok(seen.self.memory_bytes > 2 * sizeof(struct pl_track) && seen.self.memory_bytes < 1 << 20,
+	   "and what is kept of them");
 	pl_engine_free(engine);
 	remove_process(10);
 	remove_process(11);

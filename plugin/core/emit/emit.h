@@ -175,7 +175,7 @@ struct pl_self {
 	uint32_t stuck_count;        /* dear reads that hang right now */
 	uint32_t seen_count;         /* processes in the table */
 	uint32_t matched_count;      /* of them matched */
-	uint64_t memory_bytes;       /* held by the engine */
+	uint64_t memory_bytes;       /* kept of processes, and of what may be matched */
 };
 
 /* A host fills in what it wants; a NULL callback is skipped. Called on the thread of the tick. */

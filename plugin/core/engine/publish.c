@@ -146,6 +146,25 @@ static void emit_groups(const struct pl_engine *engine)
 	}
 }
 
+/* What is kept of a process, that runs or may be reused for another one. */
+static uint64_t memory_of(const struct pl_process *process)
+{
+	return sizeof(*process) + (process->track ? sizeof(*process->track) : 0) +
+	       (process->ledger ? sizeof(*process->ledger) : 0);
+}
+
+/* What is kept beside the processes. */
+static uint64_t common_memory(const struct pl_engine *engine)
+{
+	const struct pl_roster *roster = &engine->roster;
+
+	return sizeof(*engine) + engine->group_count * sizeof(*engine->groups) +
+	       engine->process_capacity * sizeof(*engine->processes) +
+	       roster->capacity * sizeof(*roster->entries) +
+	       roster->seen_capacity * sizeof(*roster->seen) +
+	       engine->cgroup_count * sizeof(**engine->cgroups);
+}
+
 static void emit_self(struct pl_engine *engine)
 {
 	struct pl_worker_status status;
@@ -163,11 +182,13 @@ void pl_engine_publish(struct pl_engine *engine)
 {
 	uint32_t matched_count = 0;
 	uint32_t degraded_count = 0;
+	uint64_t memory_bytes = common_memory(engine);
 
 	begin_sums(engine);
 	for (size_t i = 0; i < engine->process_count; i++) {
 		struct pl_process *process = engine->processes[i];
 
+		memory_bytes += memory_of(process);
 		if (!process->used || !process->alive)
 			continue;
 		matched_count++;
@@ -177,6 +198,7 @@ void pl_engine_publish(struct pl_engine *engine)
 	}
 	engine->self.matched_count = matched_count;
 	engine->self.degraded_count = degraded_count;
+	engine->self.memory_bytes = memory_bytes;
 	pl_engine_auto_choose(engine);
 	if (engine->emit.reading)
 		emit_groups(engine);
