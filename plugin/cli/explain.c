@@ -165,6 +165,7 @@ struct row {
 	double before;
 	double now;
 	bool outgrows;
+	double idle_share; /* NAN: not known */
 };
 
 static int compare_rows(const void *a, const void *b)
@@ -203,7 +204,8 @@ static void print_regions(const struct page *page)
 
 		rows[i] = (struct row){ text_of(item_of(regions, i), "region"),
 			                    number_of(item_of(regions, i), "before"),
-			                    number_of(item_of(regions, i), "now"), YAJL_IS_TRUE(outgrows) };
+			                    number_of(item_of(regions, i), "now"), YAJL_IS_TRUE(outgrows),
+			                    number_of(item_of(regions, i), "idle_share") };
 		grown += fmax(rows[i].now - rows[i].before, 0);
 	}
 	qsort(rows, count, sizeof(rows[0]), compare_rows);
@@ -226,6 +228,8 @@ static void print_regions(const struct page *page)
 		if (growth > 0 && grown > 0)
 			printf("   %3.0f %%%s", 100 * growth / grown,
 			       rows[i].outgrows ? "  keeps pace with the work done" : "");
+		if (growth > 0 && !isnan(rows[i].idle_share))
+			printf("  %.0f %% of it idle", 100 * rows[i].idle_share);
 		putchar('\n');
 	}
 }

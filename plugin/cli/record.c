@@ -64,12 +64,20 @@ static void write_value(FILE *out, enum pl_metric metric, uint64_t value)
 		fprintf(out, "%" PRIu64, value);
 }
 
+static bool is_fresh(enum pl_metric metric, bool deep_is_fresh, bool idle_is_fresh)
+{
+	const enum pl_tier tier = pl_metric_info(metric)->tier;
+
+	return tier == PL_TIER_PULSE || (tier == PL_TIER_IDLE ? idle_is_fresh : deep_is_fresh);
+}
+
 static void write_row(void *ctx, const struct pl_reading *reading)
 {
 	struct recording *recording = ctx;
 	/* a dear value is of this instant, or it is blank */
-	const bool deep_is_fresh =
-		reading->deep_age_s >= 0 && reading->deep_age_s < recording->interval_s / 2;
+	const double most_s = recording->interval_s / 2;
+	const bool deep_is_fresh = reading->deep_age_s >= 0 && reading->deep_age_s < most_s;
+	const bool idle_is_fresh = reading->idle_age_s >= 0 && reading->idle_age_s < most_s;
 
 	if (reading->subject.kind != PL_SUBJECT_PROCESS)
 		return;
@@ -82,7 +90,7 @@ static void write_row(void *ctx, const struct pl_reading *reading)
 
 		fputc(',', recording->out);
 		if (pl_values_get(&reading->values, metric, &value) &&
-		    (deep_is_fresh || pl_metric_info(metric)->tier == PL_TIER_PULSE))
+		    is_fresh(metric, deep_is_fresh, idle_is_fresh))
 			write_value(recording->out, metric, value);
 	}
 	fputc('\n', recording->out);
@@ -112,7 +120,8 @@ static void print_help(void)
 	     "  --for SECONDS       stop after this time (default: Ctrl-C, or when every PID is gone)\n"
 	     "  --children          descendants of each PID too\n"
 	     "  --output FILE       write there instead of to standard output\n"
-	     "  --set KEY=VALUE     any setting, such as DeepReadBudget=5");
+	     "  --set KEY=VALUE     any setting, such as DeepReadBudget=5, or IdleMemory=true for the\n"
+	     "                      column idle_bytes");
 }
 
 enum { OPT_INTERVAL = 1, OPT_FOR, OPT_CHILDREN, OPT_OUTPUT, OPT_SET, OPT_HELP };
@@ -198,6 +207,8 @@ static int run(struct pl_follow *follow, const char *output)
 		fprintf(stderr, "%s: %s: %s\n", program, output, strerror(errno));
 		return PL_EXIT_USAGE;
 	}
+	/* who asks for it in a recording wants it from the start */
+	follow->config->idle_of_all = true;
 	choose_columns(&recording);
 	write_header(&recording);
 	code = pl_follow_run(follow, &emit, after_tick, &recording);

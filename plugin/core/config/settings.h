@@ -84,10 +84,11 @@ struct pl_config {
 	double max_lock_ms_per_min;      /* MaxLockTime: a minute, of one process' mmap lock */
 	double read_timeout_s;           /* ReadTimeout: a read that hangs longer is given up */
 	double time_scale;               /* TimeScale */
-	bool auto_enabled;               /* Auto: on by itself when nothing is matched */
-	uint64_t auto_min_size_bytes;    /* AutoMinSize */
-	uint32_t auto_top_count;         /* AutoTop */
-	struct pl_settings settings;     /* of Auto's groups, and the default of every match */
+	bool idle_of_all;  /* for `record`: IdleMemory of every process, not of suspects alone */
+	bool auto_enabled; /* Auto: on by itself when nothing is matched */
+	uint64_t auto_min_size_bytes; /* AutoMinSize */
+	uint32_t auto_top_count;      /* AutoTop */
+	struct pl_settings settings;  /* of Auto's groups, and the default of every match */
 	struct pl_collect collect;
 	bool per_process;       /* the default of every match, likewise */
 	uint32_t max_processes; /* likewise */

@@ -106,6 +106,7 @@ struct pl_reading {
 	/* Share of RLIMIT_NOFILE that is open, of the process that is closest to its own; 0: unknown */
 	double fds_of_limit;
 	double deep_age_s; /* since the values of tier 1 were read; below 0: never */
+	double idle_age_s; /* likewise of tier 3 */
 	struct pl_read_cost cost;
 	struct pl_values values;
 	struct pl_findings findings;

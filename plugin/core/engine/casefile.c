@@ -62,6 +62,8 @@ static struct pl_evidence_case *make_case(const struct pl_engine *engine,
 	about->has_ledger = process->ledger && process->ledger->reading_count > 0;
 	if (about->has_ledger)
 		about->ledger = *process->ledger;
+	if (process->idle)
+		about->idle = process->idle->regions;
 	add_siblings(engine, group, about);
 	return about;
 }

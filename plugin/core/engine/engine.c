@@ -58,6 +58,7 @@ static void free_parts(struct pl_engine *engine)
 		free(engine->processes[i]->track);
 		free(engine->processes[i]->ledger);
 		pl_engine_forget_census(engine->processes[i]);
+		free(engine->processes[i]->idle);
 		free(engine->processes[i]);
 	}
 	pl_engine_free_cgroups(engine);
@@ -139,6 +140,8 @@ static void job_done(void *ctx, const struct pl_job *job)
 		pl_engine_take_own(engine, &job->own);
 	else if (job->kind == PL_JOB_EVIDENCE)
 		pl_engine_evidence_done(engine, job);
+	else if (job->kind == PL_JOB_CLEAR)
+		pl_engine_idle_cleared(engine, job);
 	else if (job->kind == PL_JOB_CGROUP)
 		pl_engine_cgroup_done(engine, job);
 	else if (job->kind == PL_JOB_CENSUS)
@@ -192,6 +195,7 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	/* the pulse first: a newcomer's size tells what a dear read of it will cost */
 	pl_engine_pulse_all(engine);
 	pl_engine_post_deep(engine);
+	pl_engine_post_idle(engine);
 	pl_engine_post_regions(engine);
 	pl_engine_post_cgroups(engine);
 	pl_engine_step_census(engine);

@@ -19,6 +19,23 @@
 #define PL_ENTRY_BUSY 2u /* an identify job is under way */
 #define PL_ENTRY_HUNG 4u /* one has hung already */
 
+/* The idle memory of one suspect. */
+struct pl_idle_watch {
+	bool pending;     /* a window is about to begin */
+	bool awaits_lock; /* it would have, but for the mmap lock */
+	bool long_window;
+	bool fresh;        /* the last reading was not judged yet */
+	double due_s;      /* no window begins before */
+	double cleared_s;  /* when it began; below 0: none is open */
+	double clear_us;   /* what that took; 0: not known */
+	uint64_t swapping; /* as it was then: of the host, and of the process */
+	uint64_t swap_bytes;
+	double read_s; /* when the last one was read; below 0: never */
+	double window_s;
+	uint64_t idle_bytes;
+	struct pl_region_idle regions;
+};
+
 /* A matched process. */
 struct pl_process {
 	bool used;
@@ -74,8 +91,9 @@ struct pl_process {
 
 	struct pl_census_note *census; /* NULL: none was asked for */
 	enum pl_verdict verdict;
-	struct pl_track *track;   /* stays with the entry when it is reused, as does the ledger */
-	struct pl_ledger *ledger; /* NULL: no process of this entry was ever read */
+	struct pl_track *track;     /* stays with the entry when it is reused, as does the ledger */
+	struct pl_ledger *ledger;   /* NULL: no process of this entry was ever read */
+	struct pl_idle_watch *idle; /* NULL: none of them was looked at so closely */
 };
 
 _Static_assert(sizeof(struct pl_process) + sizeof(struct pl_track) + sizeof(struct pl_ledger) +
@@ -168,6 +186,9 @@ struct pl_engine {
 	bool walk_known;        /* the next was measured */
 	double walk_us_per_mib; /* what a walk through resident pages takes here, rather too much */
 	size_t regions_cursor;
+	size_t idle_cursor;
+	bool swapping_known; /* somebody has looked */
+	uint64_t swapping;
 	struct pl_cgroup **cgroups; /* entries reused */
 	size_t cgroup_count;
 	bool no_room;     /* the worker could take no more jobs in this tick */
@@ -195,6 +216,9 @@ struct pl_engine {
 	struct pl_complaint fds_complaint;
 	struct pl_complaint scan_complaint;
 	struct pl_complaint memberships_complaint;
+	struct pl_complaint idle_size_complaint;
+	struct pl_complaint idle_swap_complaint;
+	struct pl_complaint idle_denied_complaint;
 };
 
 /* discovery.c: brings roster and matched processes up to date. */
@@ -283,6 +307,23 @@ void pl_engine_sum_cgroups(struct pl_engine *engine);
 void pl_engine_cgroup_findings(const struct pl_engine *engine, const struct pl_cgroup *cgroup,
                                struct pl_findings *out);
 void pl_engine_free_cgroups(struct pl_engine *engine);
+
+/* idle.c: memory that is not touched any more, of suspects whose match asks for it. */
+/* Forgets what was read: another process, or another program in it. */
+void pl_engine_begin_idle(struct pl_process *process);
+/* Begins windows where none is open, as the budget and the lock allow. */
+void pl_engine_post_idle(struct pl_engine *engine);
+void pl_engine_idle_cleared(struct pl_engine *engine, const struct pl_job *job);
+void pl_engine_idle_stuck(struct pl_process *process);
+/* A window is over: the regions are to be read. */
+bool pl_engine_idle_is_due(const struct pl_engine *engine, const struct pl_process *process);
+/* Takes from a reading of the regions what it says of a window that is over. */
+void pl_engine_take_idle(struct pl_engine *engine, struct pl_process *process,
+                         const struct pl_job *job);
+/* Puts it into the sample: for the track what is new, else what is still worth publishing. */
+void pl_engine_show_idle(const struct pl_engine *engine, struct pl_process *process, bool to_track);
+/* Since the last reading; below 0: none, or one of long ago. */
+double pl_engine_idle_age_s(const struct pl_engine *engine, const struct pl_process *process);
 
 /* casefile.c: a file about each leak that is alerted. */
 /* With what a census found, when one was taken: that replaces the file without it. */

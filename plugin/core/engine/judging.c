@@ -93,7 +93,9 @@ static void restore_told(struct pl_track *track, struct told told)
 static void judge_process(struct pl_engine *engine, struct pl_process *process)
 {
 	/* one history a process: with different settings in two matches, the first one's hold */
+	pl_engine_show_idle(engine, process, true);
 	pl_track_add(process->track, &process->sample, engine->groups[process->groups[0]].settings);
+	pl_engine_show_idle(engine, process, false);
 	process->verdict = (enum pl_verdict)process->track->verdict;
 
 	const struct told before = told_of(process->track);

@@ -34,6 +34,7 @@ void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *proces
 	process->sampled_us = 0;
 	if (process->ledger)
 		*process->ledger = (struct pl_ledger){ 0 };
+	pl_engine_begin_idle(process);
 }
 
 void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *process,
@@ -64,7 +65,7 @@ double pl_engine_regions_us(const struct pl_engine *engine, const struct pl_proc
 /* What Auto found costs a pulse until it grows. */
 static bool is_wanted(const struct pl_engine *engine, const struct pl_process *process)
 {
-	if (process->verdict >= PL_VERDICT_GROWING)
+	if (process->verdict >= PL_VERDICT_GROWING || pl_engine_idle_is_due(engine, process))
 		return true;
 	for (uint16_t i = 0; i < process->group_count; i++) {
 		const struct pl_group *group = &engine->groups[process->groups[i]];
@@ -81,7 +82,7 @@ static bool is_due(const struct pl_engine *engine, const struct pl_process *proc
 	    engine->now.mono_s < process->quarantine_until_s)
 		return false;
 	/* a new rung is worth a look before its time */
-	return engine->now.mono_s >= process->regions_due_s ||
+	return engine->now.mono_s >= process->regions_due_s || pl_engine_idle_is_due(engine, process) ||
 	       (process->verdict > process->regions_verdict && process->verdict >= PL_VERDICT_GROWING);
 }
 
@@ -139,7 +140,12 @@ static bool post(struct pl_engine *engine, size_t index)
 {
 	struct pl_process *process = engine->processes[index];
 	struct pl_job job = {
-		.kind = PL_JOB_REGIONS, .ident = process->ident, .process = (uint32_t)index, .holds = true
+		.kind = PL_JOB_REGIONS,
+		.ident = process->ident,
+		.process = (uint32_t)index,
+		.holds = true,
+		.tick_s = engine->now.mono_s,
+		.want_swapping = pl_engine_idle_is_due(engine, process),
 	};
 	const double cost_us = plan(engine, process, &job.sample);
 	/* the first reading is what all later ones are compared with */
@@ -282,6 +288,7 @@ void pl_engine_regions_done(struct pl_engine *engine, const struct pl_job *job)
 	process->regions_us = pl_engine_walk_us(&job->deep);
 	if (job->error == 0) {
 		take_over(engine, process, job->regions);
+		pl_engine_take_idle(engine, process, job);
 		return;
 	}
 	process->regions_due_s = engine->now.mono_s + RETRY_S;

@@ -51,6 +51,7 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 		.collect = group->collect,
 		.process_count = 1,
 		.deep_age_s = process->deep_known ? engine->now.mono_s - process->deep_s : -1,
+		.idle_age_s = pl_engine_idle_age_s(engine, process),
 		.cost = process->cost,
 		.fds_of_limit = pl_group_fds_of_limit(&process->sample.values),
 		.values = process->sample.values,
@@ -100,6 +101,7 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 		.process_count = sum->member_count,
 		.fds_of_limit = sum->fds_of_limit,
 		.deep_age_s = -1,
+		.idle_age_s = -1,
 	};
 
 	pl_group_sum_end(sum, kind == PL_SUBJECT_MATCH ? &group->counters : &no_counters,

@@ -573,6 +573,8 @@ void pl_engine_deep_stuck(struct pl_engine *engine, const struct pl_job *job)
 		pl_engine_regions_stuck(engine, process);
 	if (job->kind == PL_JOB_CENSUS)
 		pl_engine_census_stuck(engine);
+	if (job->kind == PL_JOB_CLEAR)
+		pl_engine_idle_stuck(process);
 	if (!process)
 		return;
 	for (uint32_t i = 0; i < process->stuck_count && wait_s < QUARANTINE_MAX_S; i++)

@@ -211,6 +211,28 @@ static void read_regions(struct thread *thread, struct pl_job *job)
 		read_sampled(thread->worker, thread->regions, job);
 	else
 		read_smaps(thread->worker, thread->regions, job);
+	if (job->want_swapping)
+		job->swapping_known = pl_sample_swapping(thread->worker->fs, &job->swapping) == 0;
+	job->deep.cpu_us = thread_cpu_us() - begin_us;
+}
+
+/* Not while the host swaps: it must have been quiet since somebody looked the last time. */
+static void clear_refs(const struct pl_worker *worker, struct pl_job *job)
+{
+	const uint64_t begin_us = thread_cpu_us();
+	const bool was_known = job->swapping_known;
+	const uint64_t before = job->swapping;
+
+	job->error = pl_sample_swapping(worker->fs, &job->swapping);
+	job->swapping_known = job->error == 0;
+	if (job->swapping_known && was_known) {
+		const double begin_s = now_s();
+
+		job->error =
+			job->swapping == before ? pl_sample_clear_refs(worker->fs, job->ident) : -EBUSY;
+		job->cleared = job->error == 0;
+		job->deep.lock_us = micros(now_s() - begin_s);
+	}
 	job->deep.cpu_us = thread_cpu_us() - begin_us;
 }
 
@@ -326,6 +348,8 @@ static void run_job(struct thread *thread, struct pl_job *job)
 		read_cgroup(thread->worker, job);
 	else if (job->kind == PL_JOB_CENSUS)
 		take_census(thread->worker, job);
+	else if (job->kind == PL_JOB_CLEAR)
+		clear_refs(thread->worker, job);
 	else
 		job->error = pl_sample_deep(thread->reader, job->ident.pid, job->want, at_s,
 		                            sockets_max_age_s(job, at_s), &job->deep);

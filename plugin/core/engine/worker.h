@@ -16,6 +16,7 @@
 #include "evidence/evidence.h"
 #include "regions/regions.h"
 #include "sample/own.h"
+#include "sample/idle.h"
 #include "sample/sample.h"
 #include "state/state.h"
 
@@ -32,6 +33,7 @@ enum pl_job_kind {
 	PL_JOB_EVIDENCE, /* writes a file about a leak */
 	PL_JOB_OWN,      /* how we are run ourselves */
 	PL_JOB_CGROUP,   /* the memory of deep.cgroup */
+	PL_JOB_CLEAR,    /* tier 3: begins a window for idle memory */
 	PL_JOB_CENSUS,   /* one look at what a process piles up, or the end of it */
 };
 
@@ -54,8 +56,10 @@ struct pl_job {
 	bool want_unit;        /* IDENTIFY: for Auto, which unit it belongs to */
 	int32_t ppid;          /* IDENTIFY: handed back, for Children */
 	char comm[PL_COMM_SIZE];
-	double tick_s;         /* CLOCK_MONOTONIC: when the tick that asks for it began; DEEP only */
+	double tick_s;         /* when the tick that asks for it began: CLOCK_MONOTONIC (DEEP),
+	                          the engine's clock (REGIONS, CLEAR) */
 	uint64_t thread_count; /* REGIONS only */
+	bool want_swapping;    /* REGIONS: `swapping` too */
 	struct pl_sampled_request sample;  /* REGIONS: by windows, of which so many; 0: by smaps */
 	struct pl_state_writer *state;     /* SAVE only; the worker frees it */
 	struct pl_evidence_case *evidence; /* EVIDENCE only; likewise */
@@ -73,6 +77,10 @@ struct pl_job {
 	double window_us;                         /* and what a window took */
 	struct pl_own own;                        /* OWN only */
 	struct pl_cgroup_reading cgroup;          /* CGROUP only */
+	/* CLEAR: as it was known before, if it was; then, and of REGIONS, as it is */
+	bool swapping_known;
+	uint64_t swapping;
+	bool cleared; /* CLEAR: the window has begun */
 	int error;
 };
 

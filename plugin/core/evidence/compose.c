@@ -101,6 +101,9 @@ static void add_verdict(yajl_gen gen, const struct pl_evidence_case *c)
 	add_number(gen, "rate_low", r->rate_low);
 	add_number(gen, "rate_high", r->rate_high);
 	add_number(gen, "since", or_none(r->since_s > 0, r->since_s));
+	add_number(gen, "idle_percent", or_none(r->idle_known, r->idle_percent));
+	add_number(gen, "idle_window_seconds",
+	           or_none(r->idle_known && r->idle_window_s > 0, r->idle_window_s));
 	add_text(gen, "cause", pl_cause_name(r->cause));
 	add_text(gen, "where", c->where);
 	add_text(gen, "unit", r->per_unit > 0 ? c->unit : NULL);
@@ -191,7 +194,19 @@ static bool outgrows(const struct pl_region_share *shares, size_t count, unsigne
 	return false;
 }
 
-static void add_regions(yajl_gen gen, const struct pl_ledger *ledger)
+/* Of one class: what is not touched any more, and the share of that in what it grew by. */
+static void add_idle(yajl_gen gen, const struct pl_region_idle *idle, enum pl_region region)
+{
+	const double share = pl_region_idle_share(idle, region);
+
+	if (idle->reading_count == 0 || !pl_region_in_set(region, PL_REGIONS_ANONYMOUS))
+		return;
+	add_number(gen, "idle", (double)idle->idle_bytes[region]);
+	add_number(gen, "idle_share", or_none(share >= 0, share));
+}
+
+static void add_regions(yajl_gen gen, const struct pl_ledger *ledger,
+                        const struct pl_region_idle *idle)
 {
 	struct pl_region_share shares[2 * PL_REGION_COUNT];
 	size_t count = pl_ledger_shares(ledger, PL_REGIONS_ANONYMOUS, shares, PL_REGION_COUNT);
@@ -210,6 +225,7 @@ static void add_regions(yajl_gen gen, const struct pl_ledger *ledger)
 		add_number(gen, "before", (double)ledger->base.used_bytes[r]);
 		add_number(gen, "now", (double)ledger->now.used_bytes[r]);
 		add_flag(gen, "outgrows_work", outgrows(shares, count, r));
+		add_idle(gen, idle, (enum pl_region)r);
 		yajl_gen_map_close(gen);
 	}
 	yajl_gen_array_close(gen);
@@ -394,7 +410,7 @@ static void write_case(yajl_gen gen, const struct pl_evidence_case *c,
 	}
 	add_runtimes(gen, runtimes);
 	if (c->has_ledger) {
-		add_regions(gen, &c->ledger);
+		add_regions(gen, &c->ledger, &c->idle);
 		add_places(gen, &c->ledger);
 	}
 	add_census(gen, c);

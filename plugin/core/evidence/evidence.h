@@ -75,6 +75,7 @@ struct pl_evidence_case {
 	struct pl_track track;
 	bool has_ledger;
 	struct pl_ledger ledger;
+	struct pl_region_idle idle; /* without any reading: it was not looked at */
 	uint32_t sibling_count;
 	struct pl_evidence_sibling siblings[PL_EVIDENCE_SIBLINGS];
 	bool has_census;

@@ -5,7 +5,7 @@
 #define SPACING_S 50.0F
 
 /* Windows that differ by more than this factor do not compare. */
-#define ALIKE 1.5
+#define ALIKE 1.7
 
 static bool is_other_window(const struct pl_idle *idle, double window_s)
 {

@@ -20,7 +20,6 @@
  * trace that does not tell its window is taken at its word.
  */
 #define LIES_IDLE 0.55
-#define LEAST_WINDOW_S 1800.0
 
 #define PAIRS_MAX (PL_IDLE_POINTS * (PL_IDLE_POINTS - 1) / 2)
 
@@ -84,7 +83,15 @@ bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double gro
 		.share = fmin(fmax(share, 0), 1),
 		.window_s = window_s,
 		.needed = needed,
-		.lies_idle = share - error > LIES_IDLE && (window_s >= LEAST_WINDOW_S || !(window_s > 0)),
+		.lies_idle =
+			share - error > LIES_IDLE && (window_s >= PL_IDLE_TELLING_S || !(window_s > 0)),
 	};
 	return true;
+}
+
+bool pl_judge_is_idle(const struct pl_judge_input *input)
+{
+	struct pl_idle_share share;
+
+	return pl_judge_idle(input, 0, 0, &share) && share.share >= share.needed;
 }

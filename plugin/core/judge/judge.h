@@ -101,6 +101,12 @@ struct pl_judge_input {
 /* Looks at every window that the history fills and gives the strongest evidence. */
 void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *out);
 
+/* A growth that is not touched for so long (scaled) confirms a leak; a shorter window does not. */
+#define PL_IDLE_TELLING_S 1200.0
+
+/* Whether the readings of idle memory, all of them, find that what was added is not in use. */
+bool pl_judge_is_idle(const struct pl_judge_input *input);
+
 /* Only urgency, cheap: whether a straight growth reaches the limit too soon to wait. */
 bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out);
 

@@ -167,6 +167,36 @@ int pl_parse_btime(const char *text, size_t len, uint64_t *btime_s)
 	return -EBADMSG;
 }
 
+int pl_parse_swapping(const char *text, size_t len, uint64_t *out)
+{
+	static const struct {
+		const char *key;
+		size_t len;
+	} rows[] = { { "pswpin ", 7 }, { "pswpout ", 8 }, { "pgscan_anon ", 12 } };
+	struct pl_scan scan = pl_scan_text(text, len);
+	struct pl_scan line;
+	uint64_t sum = 0;
+	unsigned seen = 0;
+
+	while (pl_scan_line(&scan, &line)) {
+		uint64_t value;
+		size_t row = 0;
+
+		while (row < 3 && !pl_scan_literal(&line, rows[row].key, rows[row].len))
+			row++;
+		if (row == 3)
+			continue;
+		if ((seen & 1U << row) != 0 || !pl_scan_u64(&line, &value) || pl_scan_left(&line) != 0)
+			return -EBADMSG;
+		seen |= 1U << row;
+		sum += value;
+	}
+	if ((seen & 3) != 3)
+		return -EBADMSG;
+	*out = sum;
+	return 0;
+}
+
 /* cgroup v1 says "no limit" as the highest multiple of the page size below 2^63. */
 #define NO_LIMIT_BYTES (UINT64_C(1) << 62)
 

@@ -72,6 +72,9 @@ int pl_parse_meminfo(const char *text, size_t len, struct pl_values *out);
 /* /proc/stat: the line btime. */
 int pl_parse_btime(const char *text, size_t len, uint64_t *btime_s);
 
+/* /proc/vmstat: pswpin + pswpout + pgscan_anon (Linux 5.8); -EBADMSG without the first two. */
+int pl_parse_swapping(const char *text, size_t len, uint64_t *out);
+
 /* A file that holds one number or "max" (memory.max, memory.high, memory.limit_in_bytes, pidfile).
  * Returns -ERANGE for "max", and for the number near 2^63 by which cgroup v1 says the same. The
  * newline may be missing, and what follows the first line is not looked at (a pidfile). */

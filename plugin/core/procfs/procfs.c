@@ -297,6 +297,48 @@ int pl_procfs_open_file(const struct pl_procfs *fs, int32_t pid, const char *nam
 	return open_file(fs, pid, name, 0);
 }
 
+int pl_procfs_open_process(const struct pl_procfs *fs, int32_t pid)
+{
+	return open_file(fs, pid, ".", O_DIRECTORY);
+}
+
+static int open_in(int dir, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(dir, name, O_CLOEXEC | O_NOFOLLOW | flags);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? error_of(errno) : fd;
+}
+
+ssize_t pl_procfs_read_in(int dir, const char *name, char *buf, size_t size)
+{
+	const int fd = open_in(dir, name, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read_once(fd, buf, size);
+	close(fd);
+	return n;
+}
+
+int pl_procfs_clear_anonymous_refs(int dir)
+{
+	static const char anonymous[] = { '2' };
+	const int fd = open_in(dir, "clear_refs", O_WRONLY);
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	/* killed while it waits for the lock: what was not cleared is not known */
+	if (write(fd, anonymous, sizeof(anonymous)) < 0)
+		err = error_of(errno);
+	close(fd);
+	return err;
+}
+
 ssize_t pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset)
 {
 	ssize_t n;

@@ -73,6 +73,19 @@ ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *
  */
 int pl_procfs_open_file(const struct pl_procfs *fs, int32_t pid, const char *name);
 
+/*
+ * Opens the directory of a process; the caller closes it. What is opened through it is of that very
+ * process: -ESRCH once it is gone, whatever becomes of the pid.
+ */
+int pl_procfs_open_process(const struct pl_procfs *fs, int32_t pid);
+ssize_t pl_procfs_read_in(int dir, const char *name, char *buf, size_t size);
+
+/*
+ * The one thing that is ever written below a proc root: clears the accessed flags of the anonymous
+ * mappings of the process whose directory this is. Makes no file. Returns 0 or -errno.
+ */
+int pl_procfs_clear_anonymous_refs(int dir);
+
 /* Reads up to `size` bytes at `offset` of any descriptor; less, or 0, at the end of what is there.
  */
 ssize_t pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset);

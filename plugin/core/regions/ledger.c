@@ -4,6 +4,7 @@
 
 #define LEAST_GROWTH_BYTES (UINT64_C(1) << 20) /* that the time since the middle can tell from */
 #define KEEPS_PACE 0.75
+#define OTHER_WINDOW 1.7
 
 bool pl_region_in_set(enum pl_region region, enum pl_region_set set)
 {
@@ -308,4 +309,55 @@ size_t pl_ledger_growing(const struct pl_ledger *ledger, const struct pl_ledger_
 		count++;
 	}
 	return count;
+}
+
+/* Nobody touches what was given back until the kernel takes it: no leak's idleness. */
+static uint64_t idle_of(const struct pl_region_total *total)
+{
+	const uint64_t touched = total->referenced_bytes + total->lazyfree_bytes;
+
+	return total->resident_bytes > touched ? total->resident_bytes - touched : 0;
+}
+
+uint64_t pl_region_idle_bytes(const struct pl_region_snapshot *snapshot)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_ANONYMOUS))
+			sum += idle_of(&snapshot->totals[i]);
+	return sum;
+}
+
+void pl_region_idle_update(struct pl_region_idle *idle, const struct pl_region_snapshot *snapshot,
+                           double window_s)
+{
+	const double longer = window_s > idle->window_s ? window_s : idle->window_s;
+	const double shorter = window_s > idle->window_s ? idle->window_s : window_s;
+
+	if (longer > OTHER_WINDOW * shorter)
+		idle->reading_count = 0;
+	idle->window_s = window_s;
+	for (size_t i = 0; i < PL_REGION_COUNT; i++) {
+		idle->used_bytes[i] = idle->next_used_bytes[i];
+		idle->idle_bytes[i] = idle_of(&snapshot->totals[i]);
+		idle->next_used_bytes[i] = pl_region_used_bytes(&snapshot->totals[i]);
+	}
+	/* where the first window began is not known by class */
+	if (idle->reading_count == 1) {
+		memcpy(idle->base_used_bytes, idle->used_bytes, sizeof(idle->used_bytes));
+		memcpy(idle->base_idle_bytes, idle->idle_bytes, sizeof(idle->idle_bytes));
+	}
+	idle->reading_count++;
+}
+
+double pl_region_idle_share(const struct pl_region_idle *idle, enum pl_region region)
+{
+	const double growth = (double)idle->used_bytes[region] - (double)idle->base_used_bytes[region];
+	double share;
+
+	if (idle->reading_count < 3 || growth < (double)LEAST_GROWTH_BYTES)
+		return -1;
+	share = ((double)idle->idle_bytes[region] - (double)idle->base_idle_bytes[region]) / growth;
+	return share < 0 ? 0 : share > 1 ? 1 : share;
 }

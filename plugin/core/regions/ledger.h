@@ -59,6 +59,27 @@ _Static_assert(sizeof(struct pl_ledger) <= 5 * 1024, "the ledger is a few KiB a 
 void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
                       double time_s, uint64_t work_us);
 
+/* Of each class, what was not touched in a window, beside what there was when it began. */
+struct pl_region_idle {
+	uint32_t reading_count;
+	double window_s;
+	uint64_t used_bytes[PL_REGION_COUNT]; /* at the begin of the window */
+	uint64_t idle_bytes[PL_REGION_COUNT]; /* at its end */
+	uint64_t base_used_bytes[PL_REGION_COUNT];
+	uint64_t base_idle_bytes[PL_REGION_COUNT];
+	uint64_t next_used_bytes[PL_REGION_COUNT]; /* of the last reading: where the next one begins */
+};
+
+/* Resident, not given back, and not touched: of the anonymous classes together. */
+uint64_t pl_region_idle_bytes(const struct pl_region_snapshot *snapshot);
+
+/* Adds a reading at the end of a window; it begins anew with a window of another length. */
+void pl_region_idle_update(struct pl_region_idle *idle, const struct pl_region_snapshot *snapshot,
+                           double window_s);
+
+/* The idle share of what the class grew by, 0..1; below 0 when that is not known. */
+double pl_region_idle_share(const struct pl_region_idle *idle, enum pl_region region);
+
 enum pl_region_set {
 	PL_REGIONS_ANONYMOUS, /* what RssAnon and VmSwap count */
 	PL_REGIONS_SHARED,    /* what RssShmem counts */

@@ -401,6 +401,13 @@ void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
 	judge_all(t, settings);
 }
 
+bool pl_track_is_idle(const struct pl_track *t, const struct pl_settings *settings)
+{
+	const struct pl_judge_input in = judge_input(t, PL_TRACKED_U, settings);
+
+	return pl_judge_is_idle(&in);
+}
+
 void pl_track_set_places(struct pl_track *t, const struct pl_ledger *ledger)
 {
 	pl_explain_places(ledger, &t->places);

@@ -120,6 +120,9 @@ struct pl_forecast {
 bool pl_track_forecast_maps(const struct pl_maps *maps, double limit, double now_s,
                             struct pl_forecast *out);
 
+/* Whether what was added lies idle, as far as was read: a longer window would tell more. */
+bool pl_track_is_idle(const struct pl_track *track, const struct pl_settings *settings);
+
 /* What a reading of the regions said; for the words of the next report. */
 void pl_track_set_places(struct pl_track *track, const struct pl_ledger *ledger);
 
