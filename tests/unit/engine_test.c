@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "state/state.h"
+#include "sample/idle.h"
 #include "tap.h"
 
 #define MAX_SEEN 64
@@ -74,6 +75,7 @@ struct fake {
 	unsigned long minor_faults;
 	unsigned long code;
 	unsigned flags;
+	unsigned long swap_kib;
 };
 
 static void put_process(const struct fake *fake)
@@ -93,8 +95,8 @@ static void put_process(const struct fake *fake)
 	snprintf(text, sizeof(text),
 	         "Name:\t%s\nPid:\t%d\nUid:\t1000\t1000\t1000\t1000\nVmSize:\t  102400 kB\n"
 	         "VmRSS:\t %lu kB\nRssAnon:\t %lu kB\nRssFile:\t 1000 kB\nRssShmem:\t 0 kB\n"
-	         "VmData:\t 2000 kB\nVmSwap:\t 0 kB\nThreads:\t1\n",
-	         fake->comm, fake->pid, fake->anon_kib + 1000, fake->anon_kib);
+	         "VmData:\t 2000 kB\nVmSwap:\t %lu kB\nThreads:\t1\n",
+	         fake->comm, fake->pid, fake->anon_kib + 1000, fake->anon_kib, fake->swap_kib);
 	write_file(fake->pid, "status", text);
 	write_file(fake->pid, "cmdline", fake->command_line ? fake->command_line : fake->comm);
 	snprintf(text, sizeof(text),
@@ -777,6 +779,216 @@ static void test_slow_disk(void)
 	remove(path);
 }
 
+/* --- idle memory --- */
+
+#define GROWER 70
+#define GROWER_KIB_PER_S 32
+#define IDLE_STEP_S 150
+
+static unsigned long host_swaps;
+
+static void put_vmstat(void)
+{
+	char path[512];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/vmstat", root);
+	out = fopen(path, "w");
+	if (!out || fprintf(out, "nr_free_pages 7\npswpin %lu\npswpout 3\n", host_swaps) < 0 ||
+	    fclose(out) != 0)
+		abort();
+}
+
+/* It grows in its heap, and nobody touches more than 40 MiB of that. */
+static void put_grower(double at_s, unsigned long swap_kib)
+{
+	const unsigned long anon_kib = 100000 + (unsigned long)(at_s * GROWER_KIB_PER_S);
+	char text[1024];
+
+	put_process(&(struct fake){ .pid = GROWER,
+	                            .ppid = 1,
+	                            .comm = "grower",
+	                            .start_ticks = 10,
+	                            .anon_kib = anon_kib,
+	                            .minor_faults = (unsigned long)at_s,
+	                            .swap_kib = swap_kib });
+	snprintf(text, sizeof(text),
+	         "10000000-7fff0000 rw-p 00000000 00:00 0 [heap]\nSize: %lu kB\nRss: %lu kB\n"
+	         "Pss: %lu kB\nReferenced: 40960 kB\nAnonymous: %lu kB\nSwap: 0 kB\n",
+	         anon_kib, anon_kib, anon_kib, anon_kib);
+	write_file(GROWER, "smaps", text);
+}
+
+/* Whether the flags were cleared since the last call. */
+static bool was_cleared(void)
+{
+	char path[512];
+	char first = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%d/clear_refs", root, GROWER);
+	file = fopen(path, "r+");
+	if (!file || fread(&first, 1, 1, file) != 1)
+		abort();
+	rewind(file);
+	if (fputc('x', file) == EOF || fclose(file) != 0)
+		abort();
+	return first == '2';
+}
+
+struct idle_run {
+	unsigned cleared_count;
+	double first_cleared_s;
+	unsigned read_count;
+	double idle_kib;           /* the last one */
+	unsigned windows_at_first; /* begun when the first one was read */
+	double first_window_s;
+	double window_s;
+};
+
+/* Hours of growth; `stir` may change the world after each tick. */
+static struct idle_run run_idle(const char *const settings[][3], double for_s, struct seen *seen,
+                                void (*stir)(const struct idle_run *run))
+{
+	struct idle_run run = { 0 };
+	struct pl_engine *engine;
+
+	*seen = (struct seen){ 0 };
+	host_swaps = 5;
+	put_vmstat();
+	put_grower(0, 0);
+	write_file(GROWER, "clear_refs", "x");
+	engine = start(seen, settings);
+	for (double at_s = 0; at_s < for_s; at_s += IDLE_STEP_S) {
+		const struct pl_reading *reading;
+
+		put_grower(at_s, 0);
+		tick(engine, seen, at_s);
+		if (was_cleared() && run.cleared_count++ == 0)
+			run.first_cleared_s = at_s;
+		reading = find(seen, PL_SUBJECT_PROCESS, "g", GROWER);
+		if (reading && reading->idle_age_s >= 0 && reading->idle_age_s < 1) {
+			run.read_count++;
+			run.idle_kib = value_of(reading, PL_M_IDLE) / 1024;
+			run.window_s = value_of(reading, PL_M_IDLE_WINDOW) / 1e6;
+			if (run.read_count == 1) {
+				run.windows_at_first = run.cleared_count;
+				run.first_window_s = run.window_s;
+			}
+		}
+		if (stir)
+			stir(&run);
+	}
+	pl_engine_free(engine);
+	remove_process(GROWER);
+	return run;
+}
+
+#define IDLE_SETTINGS                                                                              \
+	{ "g", "Command", "grower" }, { "g", "PerProcess", "true" }, { NULL, "IdleMemory", "true" },   \
+	{                                                                                              \
+		NULL, "Settle", "0"                                                                        \
+	}
+
+static void test_idle(void)
+{
+	static const char *const settings[][3] = { IDLE_SETTINGS, { NULL, NULL, NULL } };
+	static const char *const off[][3] = { { "g", "Command", "grower" },
+		                                  { "g", "PerProcess", "true" },
+		                                  { NULL, NULL, NULL } };
+	static struct seen seen;
+	struct idle_run run = run_idle(settings, 6 * 3600, &seen, NULL);
+
+	ok(run.first_cleared_s > 3000 && run.first_cleared_s < 3 * 3600,
+	   "only what has grown is looked at, before it is called a leak");
+	ok(run.read_count >= 5 && run.windows_at_first == 1, "again and again");
+	is_near(run.idle_kib, 100000 + 6 * 3600 * GROWER_KIB_PER_S - 40960, 2e5,
+	        "what is resident and was not touched");
+	ok(run.first_window_s >= 600 && run.first_window_s < 1200, "over ten minutes at first");
+	ok(run.window_s >= 3600 && run.window_s < 4200, "over an hour when those did not acquit it");
+	run = run_idle(off, 4 * 3600, &seen, NULL);
+	is_num(run.cleared_count, 0, "nothing is ever cleared without IdleMemory");
+	is_num(run.read_count, 0, "and nothing told");
+}
+
+static void swap_always(const struct idle_run *run)
+{
+	(void)run;
+	host_swaps++;
+	put_vmstat();
+}
+
+static void swap_in_window(const struct idle_run *run)
+{
+	if (host_swaps > 5 || run->cleared_count == 0)
+		return;
+	host_swaps++;
+	put_vmstat();
+}
+
+static void forget_vmstat(const struct idle_run *run)
+{
+	char path[512];
+
+	(void)run;
+	snprintf(path, sizeof(path), "%s/vmstat", root);
+	(void)remove(path);
+}
+
+static void test_idle_refused(void)
+{
+	static const char *const small[][3] = { IDLE_SETTINGS,
+		                                    { NULL, "IdleMemoryMaxSize", "90M" },
+		                                    { NULL, NULL, NULL } };
+	static const char *const settings[][3] = { IDLE_SETTINGS, { NULL, NULL, NULL } };
+	static const char *const no_lock[][3] = { IDLE_SETTINGS,
+		                                      { NULL, "MaxLockTime", "0" },
+		                                      { NULL, NULL, NULL } };
+	static struct seen seen;
+	struct idle_run run = run_idle(small, 3 * 3600, &seen, NULL);
+
+	is_num(run.cleared_count, 0, "never over IdleMemoryMaxSize");
+	ok(strstr(seen.last_log, "IdleMemoryMaxSize") && strstr(seen.last_log, "grower"),
+	   "which is said");
+	run = run_idle(settings, 3 * 3600, &seen, swap_always);
+	is_num(run.cleared_count, 0, "never while the host swaps");
+	ok(strstr(seen.last_log, "swaps"), "which is said, too");
+	run = run_idle(settings, run.first_cleared_s + 3 * 3600, &seen, swap_in_window);
+	ok(run.read_count > 0 && run.windows_at_first == 2,
+	   "a window in which it swapped is not believed, the next one is");
+	run = run_idle(settings, 3 * 3600, &seen, forget_vmstat);
+	is_num(run.cleared_count, 0, "never where the kernel does not tell of swapping");
+	run = run_idle(no_lock, 3 * 3600, &seen, NULL);
+	is_num(run.cleared_count, 0, "never without lock time to spend");
+}
+
+/* What is cleared is the process that was meant, or nothing. */
+static void test_clear_refs(void)
+{
+	struct pl_procfs fs;
+	char path[512];
+
+	if (pl_procfs_open(&fs, root, NULL) != 0)
+		abort();
+	put_grower(0, 0);
+	is_num(pl_sample_clear_refs(&fs, (struct pl_ident){ GROWER, 10 }), -ESRCH,
+	       "no file is made where there is none");
+	snprintf(path, sizeof(path), "%s/%d/clear_refs", root, GROWER);
+	ok(access(path, F_OK) != 0, "indeed");
+	write_file(GROWER, "clear_refs", "x");
+	is_num(pl_sample_clear_refs(&fs, (struct pl_ident){ GROWER, 11 }), -ESRCH,
+	       "another process has that pid");
+	ok(!was_cleared(), "and is left alone");
+	is_num(pl_sample_clear_refs(&fs, (struct pl_ident){ GROWER, 10 }), 0, "the one that is meant");
+	ok(was_cleared(), "is cleared: its anonymous pages alone");
+	is_num(pl_sample_clear_refs(&fs, (struct pl_ident){ GROWER + 1, 10 }), -ESRCH, "nobody there");
+	if (remove(path) != 0 || symlink("smaps", path) != 0)
+		abort();
+	ok(pl_sample_clear_refs(&fs, (struct pl_ident){ GROWER, 10 }) < 0, "links are not followed");
+	pl_procfs_close(&fs);
+	remove_process(GROWER);
+}
+
 int main(void)
 {
 	char command[300];
@@ -798,6 +1010,9 @@ int main(void)
 	test_stuck();
 	test_unreadable();
 	test_slow_disk();
+	test_idle();
+	test_idle_refused();
+	test_clear_refs();
 	snprintf(command, sizeof(command), "rm -rf '%s'", root);
 	return system(command) != 0 || tap_done();
 }

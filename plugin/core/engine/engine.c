@@ -194,8 +194,9 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	pl_engine_discover(engine);
 	/* the pulse first: a newcomer's size tells what a dear read of it will cost */
 	pl_engine_pulse_all(engine);
-	pl_engine_post_deep(engine);
+	/* seldom, and in time: before rollups, which want the same locks */
 	pl_engine_post_idle(engine);
+	pl_engine_post_deep(engine);
 	pl_engine_post_regions(engine);
 	pl_engine_post_cgroups(engine);
 	pl_engine_step_census(engine);

@@ -11,6 +11,10 @@
 #define ERROR_OF_DEVIATION 0.6
 #define MOST_ERROR 0.3
 
+/* An alarm waits for the first few, for so long after the last one. */
+#define FIRST_WINDOW_MOST_S 2700.0
+#define PENDING_MOST_S (2 * PL_HOUR_S)
+
 /* Growth of which less than this is idle is in use; once it is, up to the second one. */
 #define IN_USE 0.4
 #define STILL_IN_USE 0.5
@@ -87,6 +91,17 @@ bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double gro
 			share - error > LIES_IDLE && (window_s >= PL_IDLE_TELLING_S || !(window_s > 0)),
 	};
 	return true;
+}
+
+bool pl_judge_idle_is_pending(const struct pl_judge_input *input)
+{
+	const struct pl_idle *idle = input->idle;
+
+	/* over a longer window they were found idle over a short one already */
+	if (!idle || idle->count == 0 || idle->count >= LEAST_READINGS ||
+	    (double)idle->window_s > FIRST_WINDOW_MOST_S)
+		return false;
+	return input->history->clock_s - (double)idle->points[idle->count - 1].t_s < PENDING_MOST_S;
 }
 
 bool pl_judge_is_idle(const struct pl_judge_input *input)

@@ -38,6 +38,9 @@ struct pl_idle_share {
 bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double grown,
                    struct pl_idle_share *out);
 
+/* The first readings are under way: soon there will be another witness. */
+bool pl_judge_idle_is_pending(const struct pl_judge_input *input);
+
 /*
  * What the series gained in a day, between equal times of day, over the last hours; HUGE_VAL when
  * history is too short to tell.

@@ -242,7 +242,7 @@ static bool has_held(const struct pl_judge_state *s, const struct pl_judge_input
 {
 	size_t i = 0;
 
-	if (s->pass_since_s < 0)
+	if (s->pass_since_s < 0 || pl_judge_idle_is_pending(input))
 		return false;
 	while ((double)e->value[PL_GATE_DRIFT] < holds[i].drift)
 		i++;
