@@ -1,4 +1,4 @@
-/* The files of which one number counts: memory.max, pidfiles, /proc/stat. */
+/* The files of which one number counts: memory.max, pidfiles, /proc/stat, /proc/vmstat. */
 #include "fuzz.h"
 #include "parse/parse.h"
 
@@ -12,6 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_expect(err == 0 ? value < UINT64_C(1) << 62 : value == untouched);
 	value = untouched;
 	err = pl_parse_btime((const char *)data, size, &value);
+	fuzz_expect(err == 0 || (err == -EBADMSG && value == untouched));
+	value = untouched;
+	err = pl_parse_swapping((const char *)data, size, &value);
 	fuzz_expect(err == 0 || (err == -EBADMSG && value == untouched));
 	return 0;
 }

@@ -54,31 +54,41 @@ def cleared(name):
         return [line for line in file if "clear_refs" in line]
 
 
-def try_watch():
-    used = program("filler", "--rate", "2M", "--read", 1, "--for", 120)
-    unused = program("filler", "--rate", "2M", "--read", 0, "--for", 120)
-    blind = watch("blind", used.pid)
-    seeing = watch("seeing", used.pid, *IDLE)
-    leak = watch("leak", unused.pid, *IDLE)
-    wait_for(lambda: blind.alarms() and
-             any(alarm["confirmed"] for alarm in leak.alarms()) and
-             any(line.get("reason") == "in-use" for line in seeing.lines()), PATIENCE_S)
-    for command in (blind, seeing, leak):
-        command.end()
-    stop(used)
-    stop(unused)
-    ok(blind.alarms(), "a cache that fills evenly looks like a leak", blind.lines())
-    ok(not seeing.alarms(), "not to who sees that it is used", seeing.lines())
-    acquitted = [line for line in seeing.lines() if line.get("reason") == "in-use"]
-    ok(acquitted and acquitted[0]["verdict"] == "steady" and acquitted[0]["idle_percent"] < 35,
-       "it is steady: in use", seeing.lines())
-    alarm = (leak.alarms() or [{}])[-1]
-    ok(alarm.get("confirmed") and alarm.get("idle_percent", 0) > 60,
-       "what nobody reads is a leak, and confirmed", leak.lines())
-    ok("of the growth idle for" in alarm.get("message", ""), "and its message says so", alarm)
-    ok(not cleared("blind"), "nothing was cleared without IdleMemory", cleared("blind")[:5])
-    ok(cleared("leak") and all("O_WRONLY" in line for line in cleared("leak")),
-       "with it, clear_refs was written", cleared("leak")[:5])
+class Watches:
+    """A cache that is used, seen with IdleMemory and without, and a leak."""
+
+    def __init__(self):
+        self.used = program("filler", "--rate", "2M", "--read", 1, "--for", 120)
+        self.unused = program("filler", "--rate", "2M", "--read", 0, "--for", 120)
+        self.blind = watch("blind", self.used.pid)
+        self.seeing = watch("seeing", self.used.pid, *IDLE)
+        self.leak = watch("leak", self.unused.pid, *IDLE)
+
+    def acquitted(self):
+        return [line for line in self.seeing.lines() if line.get("reason") == "in-use"]
+
+    def are_done(self):
+        return (self.blind.alarms() and self.acquitted() and
+                any(alarm["confirmed"] for alarm in self.leak.alarms()))
+
+    def check(self):
+        wait_for(self.are_done, PATIENCE_S)
+        for command in (self.blind, self.seeing, self.leak):
+            command.end()
+        stop(self.used)
+        stop(self.unused)
+        ok(self.blind.alarms(), "a cache that fills evenly looks like a leak", self.blind.lines())
+        ok(not self.seeing.alarms(), "not to who sees that it is used", self.seeing.lines())
+        first = (self.acquitted() or [{}])[0]
+        ok(first.get("verdict") == "steady" and first.get("idle_percent", 100) < 35,
+           "it is steady: in use", self.seeing.lines())
+        alarm = (self.leak.alarms() or [{}])[-1]
+        ok(alarm.get("confirmed") and alarm.get("idle_percent", 0) > 60,
+           "what nobody reads is a leak, and confirmed", self.leak.lines())
+        ok("of the growth idle for" in alarm.get("message", ""), "and its message says so", alarm)
+        ok(not cleared("blind"), "nothing was cleared without IdleMemory", cleared("blind")[:5])
+        ok(cleared("leak") and all("O_WRONLY" in line for line in cleared("leak")),
+           "with it, clear_refs was written", cleared("leak")[:5])
 
 
 def rows(command):
@@ -119,7 +129,8 @@ def try_without_rights():
        "and all else goes on without it", len(rows(record)))
 
 
-try_watch()
+watches = Watches()
 try_record()
 try_without_rights()
+watches.check()
 finish()

@@ -85,6 +85,18 @@ static void fill_case(void)
 	fill_tally(&facts.threads);
 }
 
+static void fill_idle(void)
+{
+	about.report.idle_known = true;
+	about.report.idle_percent = 82.5;
+	about.report.idle_window_s = 3600;
+	about.idle.reading_count = 3;
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++) {
+		about.idle.used_bytes[i] = UINT64_C(40) << 20;
+		about.idle.idle_bytes[i] = UINT64_C(30) << 20;
+	}
+}
+
 static void test_tally(void)
 {
 	static struct pl_tally tally;
@@ -105,6 +117,7 @@ static void test_compose(void)
 	yajl_val root;
 
 	fill_case();
+	fill_idle();
 	is_num(pl_evidence_compose(&about, &facts, &text, &len), 0, "the largest case is composed");
 	ok(len > 10000 && len <= PL_EVIDENCE_MOST_BYTES, "within 64 KiB");
 	root = yajl_tree_parse(text, problem, sizeof(problem));
@@ -120,6 +133,16 @@ static void test_compose(void)
 		ok(yajl_tree_get(root, gates, yajl_t_array) && yajl_tree_get(root, history, yajl_t_array) &&
 		       yajl_tree_get(root, next, yajl_t_array),
 		   "with gates, history and the next step");
+		const yajl_val percent =
+			yajl_tree_get(root, (const char *[]){ "idle_percent", NULL }, yajl_t_number);
+		const yajl_val regions =
+			yajl_tree_get(root, (const char *[]){ "regions", NULL }, yajl_t_array);
+		const yajl_val heap = regions ? regions->u.array.values[0] : NULL;
+		const yajl_val share =
+			yajl_tree_get(heap, (const char *[]){ "idle_share", NULL }, yajl_t_number);
+
+		ok(percent && percent->u.number.d > 82 && percent->u.number.d < 83, "what lies idle");
+		ok(share && share->u.number.d > 0.74 && share->u.number.d < 0.76, "and where");
 	}
 	yajl_tree_free(root);
 	free(text);

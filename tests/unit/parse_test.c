@@ -414,8 +414,12 @@ static void test_host_files(void)
 	};
 	static const char *const bad_stat[] = { "", "btime 12", "btime x\n", "btime 1 2\n",
 		                                    "xbtime 1\n" };
+	static const char *const bad_vmstat[] = { "", "pswpin 1\n", "pswpin 1\npswpout x\n",
+		                                      "pswpin 1\npswpout 2\npswpin 3\n",
+		                                      "pswpin 1\npswpout 2 3\n" };
 	struct pl_values values;
 	uint64_t btime_s = 5;
+	uint64_t swapping = 7;
 
 	is_num(
 		pl_parse_meminfo(TEXT("MemTotal:  24684084 kB\nMemFree: ? kB\nSwapTotal: 4 kB\n"), &values),
@@ -428,6 +432,18 @@ static void test_host_files(void)
 		is_num(pl_parse_btime(bad_stat[i], strlen(bad_stat[i]), &btime_s), -EBADMSG,
 		       "bad btime is refused");
 	is_num(btime_s, 5, "and the output is as it was");
+	for (size_t i = 0; i < COUNT(bad_vmstat); i++)
+		is_num(pl_parse_swapping(bad_vmstat[i], strlen(bad_vmstat[i]), &swapping), -EBADMSG,
+		       "bad vmstat is refused");
+	is_num(swapping, 7, "likewise");
+	is_num(
+		pl_parse_swapping(TEXT("nr_zone 9\npswpin 3\npswpout 40\npswpin_zero 1000\n"), &swapping),
+		0, "vmstat parses");
+	is_num(swapping, 43, "pages swapped in and out");
+	is_num(pl_parse_swapping(TEXT("pswpin 3\npswpout 40\npgscan_anon 500\npgscan_file 9\n"),
+	                         &swapping),
+	       0, "of a newer kernel");
+	is_num(swapping, 543, "and those that reclaim looked at");
 	is_num(pl_parse_btime(TEXT("cpu 1 2\nctxt 3\nbtime 1700000000\nprocesses"), &btime_s), 0,
 	       "btime of a cut /proc/stat");
 	is_num(btime_s, 1700000000, "in seconds");

@@ -335,8 +335,40 @@ static void test_ledger_work(void)
 	is_num(pl_ledger_shares(&ledger, PL_REGIONS_SHARED, shares, 4), 0, "nothing shared has grown");
 }
 
+static struct pl_region_idle idle;
+
+static void look(double window_s, uint64_t used, uint64_t referenced, uint64_t lazyfree)
+{
+	static struct pl_region_snapshot snapshot;
+
+	memset(&snapshot, 0, sizeof(snapshot));
+	snapshot.totals[PL_REGION_HEAP] = (struct pl_region_total){ .resident_bytes = used + lazyfree,
+		                                                        .referenced_bytes = referenced,
+		                                                        .lazyfree_bytes = lazyfree };
+	snapshot.totals[PL_REGION_FILE].resident_bytes = 77 * MIB;
+	is_num(pl_region_idle_bytes(&snapshot), used - referenced,
+	       "neither files nor what was given back are idle");
+	pl_region_idle_update(&idle, &snapshot, window_s);
+}
+
+/* What the class grew by from window to window, and how much more of it is idle. */
+static void test_idle(void)
+{
+	memset(&idle, 0, sizeof(idle));
+	look(600, 100 * MIB, 90 * MIB, 0);
+	look(600, 120 * MIB, 100 * MIB, 9 * MIB);
+	ok(pl_region_idle_share(&idle, PL_REGION_HEAP) < 0, "two windows tell nothing of growth");
+	look(600, 140 * MIB, 102 * MIB, 0);
+	is_near(pl_region_idle_share(&idle, PL_REGION_HEAP), 0.9, 1e-6,
+	        "of 20 MiB that were added before the window, 18 are idle");
+	ok(pl_region_idle_share(&idle, PL_REGION_ANON) < 0, "a class that did not grow has no share");
+	look(3600, 200 * MIB, 100 * MIB, 0);
+	ok(pl_region_idle_share(&idle, PL_REGION_HEAP) < 0, "another window begins anew");
+}
+
 int main(void)
 {
+	test_idle();
 	test_arenas();
 	test_stacks();
 	test_program_and_library();
