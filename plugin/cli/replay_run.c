@@ -7,6 +7,7 @@
 #include "parse/trace.h"
 #include "replay.h"
 #include "track/family.h"
+#include "track/sum.h"
 
 #define BUFFER_BYTES (1U << 20)
 #define LONGEST_LINE (64U << 10)
@@ -24,6 +25,9 @@ struct replay {
 	FILE *out;
 	struct pl_trace trace;
 	struct pl_family family;
+	struct pl_sum members;
+	struct pl_track sum_track;
+	bool has_sum;
 	struct process **processes; /* in order of appearance */
 	size_t count;
 	size_t capacity;
@@ -153,6 +157,7 @@ static int tell(struct replay *r, const struct process *p, const struct pl_repor
 static void end_process(struct replay *r, struct process *p)
 {
 	pl_family_gone(&r->family, &p->track, r->options->settings);
+	pl_sum_gone(&r->members, &p->track);
 	p->gone = true;
 	r->live_count--;
 }
@@ -171,6 +176,20 @@ static void end_vanished(struct replay *r)
 	}
 }
 
+static int end_sum(struct replay *r)
+{
+	struct pl_report report;
+
+	if (!r->has_sum && pl_sum_is_wanted(&r->members)) {
+		r->has_sum = true;
+		pl_track_init(&r->sum_track, (struct pl_ident){ 0, 0 }, r->options->time_scale);
+	}
+	if (pl_sum_end(&r->members, r->has_sum ? &r->sum_track : NULL, &r->family, r->options->settings,
+	               "trace", &report))
+		return tell(r, NULL, &report);
+	return 0;
+}
+
 static int end_tick(struct replay *r)
 {
 	struct pl_report report;
@@ -178,7 +197,7 @@ static int end_tick(struct replay *r)
 	end_vanished(r);
 	if (pl_family_end(&r->family, r->options->settings, "trace", "trace", &report))
 		return tell(r, NULL, &report);
-	return 0;
+	return end_sum(r);
 }
 
 /* A pid that came back as another process ends the one before. */
@@ -203,6 +222,7 @@ static int take_sample(struct replay *r, const struct pl_sample *sample)
 		r->tick++;
 		r->tick_s = sample->time.wall_s;
 		pl_family_begin(&r->family, sample->time);
+		pl_sum_begin(&r->members);
 	}
 	struct process *p = find_process(r, sample->ident);
 	if (!p)
@@ -218,6 +238,7 @@ static int take_sample(struct replay *r, const struct pl_sample *sample)
 	p->seen_s = sample->time.wall_s;
 	p->seen_tick = r->tick;
 	pl_track_add(&p->track, sample, r->options->settings);
+	pl_sum_member(&r->members, &p->track);
 	if (pl_family_member(&r->family, &p->track, r->options->settings, "trace", "process", &report))
 		return tell(r, p, &report);
 	return 0;

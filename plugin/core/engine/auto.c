@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/internal.h"
@@ -61,6 +62,7 @@ int pl_engine_auto_group(struct pl_engine *engine, const char *unit, const char 
 		at = engine->group_count++;
 	else if (at == engine->group_count)
 		return -1;
+	free(engine->groups[at].sum_track);
 	memset(&engine->groups[at], 0, sizeof(engine->groups[at]));
 	memcpy(engine->groups[at].name, name, sizeof(name));
 	engine->groups[at].settings = &engine->config->settings;

@@ -66,6 +66,8 @@ static void free_parts(struct pl_engine *engine)
 	pl_engine_forget_restored(engine);
 	pl_state_writer_free(engine->state);
 	free(engine->processes);
+	for (size_t i = 0; i < engine->group_count; i++)
+		free(engine->groups[i].sum_track);
 	free(engine->groups);
 	pl_roster_free(&engine->roster);
 	if (engine->fs.root_fd >= 0)

@@ -9,6 +9,7 @@
 #include "engine/worker.h"
 #include "regions/ledger.h"
 #include "track/family.h"
+#include "track/sum.h"
 #include "track/track.h"
 
 #define PL_GROUP_NAME_SIZE 128
@@ -146,6 +147,8 @@ struct pl_group {
 	bool auto_published; /* Auto: among the largest, or growing */
 	enum pl_verdict verdict;
 	struct pl_family family;
+	struct pl_sum members;      /* added up */
+	struct pl_track *sum_track; /* NULL: there never were several */
 
 	/* PidFile */
 	int32_t file_pid;

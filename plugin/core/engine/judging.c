@@ -20,6 +20,7 @@ void pl_engine_end_track(struct pl_engine *engine, struct pl_process *process)
 		struct pl_group *group = &engine->groups[process->groups[i]];
 
 		pl_family_gone(&group->family, process->track, group->settings);
+		pl_sum_gone(&group->members, process->track);
 	}
 }
 
@@ -105,16 +106,36 @@ static void judge_process(struct pl_engine *engine, struct pl_process *process)
 		struct pl_report report;
 
 		restore_told(process->track, before);
+		pl_sum_member(&group->members, process->track);
 		if (pl_family_member(&group->family, process->track, group->settings, group->name,
 		                     process->comm, &report))
 			pl_engine_tell(engine, group, &report);
 	}
 }
 
+/* Only a match of several processes has a sum worth a history. */
+static void judge_sum(struct pl_engine *engine, struct pl_group *group)
+{
+	struct pl_report report;
+
+	if (!group->sum_track && pl_sum_is_wanted(&group->members)) {
+		group->sum_track = malloc(sizeof(*group->sum_track));
+		if (group->sum_track)
+			pl_track_init(group->sum_track,
+			              (struct pl_ident){ 0, (uint64_t)group->members.member_count },
+			              engine->config->time_scale);
+	}
+	if (pl_sum_end(&group->members, group->sum_track, &group->family, group->settings, group->name,
+	               &report))
+		pl_engine_tell(engine, group, &report);
+}
+
 void pl_engine_judge(struct pl_engine *engine)
 {
-	for (size_t i = 0; i < engine->group_count; i++)
+	for (size_t i = 0; i < engine->group_count; i++) {
 		pl_family_begin(&engine->groups[i].family, engine->now);
+		pl_sum_begin(&engine->groups[i].members);
+	}
 	for (size_t i = 0; i < engine->process_count; i++) {
 		struct pl_process *process = engine->processes[i];
 
@@ -127,6 +148,7 @@ void pl_engine_judge(struct pl_engine *engine)
 
 		if (pl_family_end(&group->family, group->settings, group->name, group->name, &report))
 			pl_engine_tell(engine, group, &report);
+		judge_sum(engine, group);
 		group->verdict = (enum pl_verdict)group->family.verdict;
 	}
 }

@@ -37,6 +37,7 @@ struct pl_explain_subject {
 	bool limit_counts;       /* it is a number of mappings, whatever grows */
 	const char *limit_name;  /* NULL: "limit" */
 	bool recovered;
+	uint32_t sum_of;     /* processes that were added up; 0: it is about one */
 	const char *nobody;  /* it is a cgroup's, and what grows is this, which no process explains */
 	double nobody_share; /* of the growth, 0..1 */
 	uint32_t runs;       /* with reason RUNS: how many runs of the program grew alike */

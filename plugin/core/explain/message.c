@@ -83,7 +83,7 @@ static void add_rate(struct text *t, const struct pl_explain_subject *s)
 
 	add_number(t, s->rate_per_h / divisor);
 	if (counts(s->series))
-		add(t, " %s/h (", pl_explain_metric(s->series));
+		add(t, " %s/h (", s->sum_of > 0 ? "processes" : pl_explain_metric(s->series));
 	else
 		add(t, " %s/h (", byte_units[unit]);
 	add_number(t, s->rate_low / divisor);
@@ -140,11 +140,15 @@ static void add_cause(struct text *t, const struct pl_explain_subject *s)
 {
 	char number[32];
 
-	if (s->cause == PL_CAUSE_UNKNOWN || counts(s->series))
+	const bool by_number =
+		s->sum_of > 0 && s->attribution && s->attribution->driver == PL_DRIVER_THREADS;
+
+	if ((s->cause == PL_CAUSE_UNKNOWN && !by_number) || counts(s->series))
 		return;
 	if (s->attribution && s->attribution->per_unit > 0) {
 		pl_explain_bytes((double)s->attribution->per_unit, number, sizeof number);
-		add(t, "; %s per %s", number, pl_driver_unit((enum pl_driver)s->attribution->driver));
+		add(t, "; %s per %s", number,
+		    by_number ? "process" : pl_driver_unit((enum pl_driver)s->attribution->driver));
 		return;
 	}
 	add(t, "; with %s", pl_cause_name(s->cause));
@@ -189,6 +193,8 @@ static void add_details(struct text *t, const struct pl_explain_subject *s)
 	}
 	if (s->nobody)
 		add(t, ", though none of its processes does");
+	if (s->sum_of > 0)
+		add(t, ", the sum of %u processes, none of which does alone", s->sum_of);
 	add_place(t, s);
 	add_cause(t, s);
 	add_idle(t, s);

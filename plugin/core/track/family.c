@@ -23,12 +23,8 @@ static bool is_reminder_due(const struct pl_family *f, const struct pl_settings 
 	return since_s < 0 || since_s >= settings->renotify_s;
 }
 
-/*
- * One alarm stands for the match until it gets worse - a higher rung, or confirmed - or it is time
- * to remind. What is held back is owed: it is told when that time comes, if it still leaks.
- */
-static bool may_alarm(struct pl_family *f, const struct pl_settings *settings, uint8_t verdict,
-                      bool confirmed, double wall_s)
+bool pl_family_may_alarm(struct pl_family *f, const struct pl_settings *settings, uint8_t verdict,
+                         bool confirmed, double wall_s)
 {
 	const bool worse = verdict > f->alarm_verdict ||
 	                   (verdict == f->alarm_verdict && confirmed && !f->alarm_confirmed);
@@ -51,7 +47,8 @@ static bool tell_owed(struct pl_family *f, const struct pl_track *track,
 	    !is_reminder_due(f, settings, track->now.wall_s))
 		return false;
 	pl_track_describe(track, settings, match, comm, out);
-	out->alarm = may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
+	out->alarm =
+		pl_family_may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
 	return true;
 }
 
@@ -68,7 +65,8 @@ bool pl_family_member(struct pl_family *f, struct pl_track *track,
 	if (!pl_track_report(track, settings, match, comm, out))
 		return tell_owed(f, track, settings, match, comm, out);
 	if (out->alarm)
-		out->alarm = may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
+		out->alarm =
+			pl_family_may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
 	return true;
 }
 
@@ -181,7 +179,8 @@ bool pl_family_end(struct pl_family *f, const struct pl_settings *settings, cons
 	if (told == f->told_verdict)
 		return false;
 	describe_runs(f, match, comm, out);
-	out->alarm = f->by_runs && may_alarm(f, settings, PL_VERDICT_LEAKING, false, f->now.wall_s);
+	out->alarm =
+		f->by_runs && pl_family_may_alarm(f, settings, PL_VERDICT_LEAKING, false, f->now.wall_s);
 	f->told_verdict = told;
 	return true;
 }

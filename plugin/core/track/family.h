@@ -55,6 +55,13 @@ bool pl_family_member(struct pl_family *family, struct pl_track *track,
 void pl_family_gone(struct pl_family *family, const struct pl_track *track,
                     const struct pl_settings *settings);
 
+/*
+ * One alarm stands for the match until it gets worse - a higher rung, or confirmed - or it is time
+ * to remind. What is held back is owed: it is told when that time comes, if it still leaks.
+ */
+bool pl_family_may_alarm(struct pl_family *family, const struct pl_settings *settings,
+                         uint8_t verdict, bool confirmed, double wall_s);
+
 /* Closes the tick. Returns true when the match as a whole has something to tell (pid 0). */
 bool pl_family_end(struct pl_family *family, const struct pl_settings *settings, const char *match,
                    const char *comm, struct pl_report *out);

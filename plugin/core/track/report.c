@@ -100,7 +100,7 @@ static const char *unit_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
+static void word(const struct pl_track *t, const struct pl_track_nobody *nobody, uint32_t sum_of,
                  struct pl_report *r)
 {
 	const struct pl_room room = room_of(t, t->worst);
@@ -125,6 +125,7 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.limit_counts = room.kind == PL_LIMIT_MAPS,
 		.limit_name = r->limit,
 		.recovered = r->recovered,
+		.sum_of = sum_of,
 		.nobody = nobody ? nobody->words : NULL,
 		.nobody_share = nobody ? nobody->share : 0,
 		.idle_known = r->idle_known,
@@ -219,7 +220,7 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		out->per_unit_high = (double)t->attribution.per_unit_high;
 	}
 	set_limit(t, e, out);
-	word(t, NULL, out);
+	word(t, NULL, 0, out);
 }
 
 bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, const char *match,
@@ -234,7 +235,7 @@ bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, con
 	out->alarm = stands && worse;
 	out->recovered = t->alarm_told && !stands;
 	if (out->recovered)
-		word(t, NULL, out);
+		word(t, NULL, 0, out);
 	t->alarm_told = stands;
 	t->reported_verdict = t->verdict;
 	t->reported_confirmed = t->judged[t->worst].confirmed;
@@ -252,6 +253,22 @@ bool pl_track_report_nobody(struct pl_track *t, const struct pl_settings *settin
 		(struct pl_subject){ .kind = PL_SUBJECT_CGROUP, .match = match, .cgroup = nobody->path };
 	out->metric = "cgroup";
 	out->where = out->verdict >= PL_VERDICT_GROWING ? nobody->where : "unknown";
-	word(t, nobody, out);
+	word(t, nobody, 0, out);
+	return true;
+}
+
+bool pl_track_report_sum(struct pl_track *t, const struct pl_settings *settings, const char *match,
+                         uint32_t process_count, struct pl_report *out)
+{
+	if (!pl_track_report(t, settings, match, match, out))
+		return false;
+	out->subject = (struct pl_subject){ .kind = PL_SUBJECT_MATCH, .match = match, .comm = match };
+	if (t->worst == PL_TRACKED_THREADS)
+		out->metric = "processes";
+	if (out->cause == PL_CAUSE_THREADS) {
+		out->cause = PL_CAUSE_UNKNOWN;
+		out->unit = "process";
+	}
+	word(t, NULL, process_count, out);
 	return true;
 }

@@ -155,6 +155,10 @@ bool pl_track_report_nobody(struct pl_track *track, const struct pl_settings *se
                             const char *match, const struct pl_track_nobody *nobody,
                             struct pl_report *out);
 
+/* The same of a sum over processes, whose number stands where threads do. */
+bool pl_track_report_sum(struct pl_track *track, const struct pl_settings *settings,
+                         const char *match, uint32_t process_count, struct pl_report *out);
+
 /*
  * Why the verdict is what it is. What is steady may have a name of its own that no arithmetic on
  * the series finds: a backlog of MADV_FREE, arenas that keep what was freed, a heap that hides a
