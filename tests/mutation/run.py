@@ -2,10 +2,11 @@
 """Do the tests notice? Puts deliberate bugs into a copy of the source, one at a time, and demands
 that a unit test fails for each.
 
-    run.py [--only TEXT] [LIST...]       (LIST: bugs.txt)
+    run.py [--only TEXT] [--places] [LIST...]       (LIST: bugs.txt)
 
 A LIST holds bugs as bugs.txt explains. A bug whose text is not there any more, one that does not
 compile, and one that no test catches are failures; so is a test that fails without any bug.
+--places only looks whether each bug still has its place.
 """
 import argparse
 import os
@@ -35,18 +36,23 @@ class Bug:
             self.old += [line[1:]] if line[0] in " -" else []
             self.new += [line[1:]] if line[0] in " +" else []
 
-    def apply(self, tree):
-        """Writes the bug into the tree. Returns the good text, or None when it has no place."""
-        path = tree / self.file
-        good = path.read_text() if path.is_file() else ""
+    def put_into(self, good):
+        """The text with the bug in it, or None when it has no place."""
         # a piece of a line will do: a match has no need to begin or end with the line
         old = "\n".join(self.old)
         new = "\n".join(self.new)
         if not self.new and good.count(old + "\n") == 1:
             old += "\n"
-        if not old.strip() or good.count(old) != 1:
+        return good.replace(old, new) if old.strip() and good.count(old) == 1 else None
+
+    def apply(self, tree):
+        """Writes the bug into the tree. Returns the good text, or None when it has no place."""
+        path = tree / self.file
+        good = path.read_text() if path.is_file() else ""
+        bad = self.put_into(good)
+        if bad is None:
             return None
-        path.write_text(good.replace(old, new))
+        path.write_text(bad)
         return good
 
 
@@ -138,13 +144,30 @@ def check_good(tree, bugs):
         sys.exit("these fail without a bug: " + " ".join(failed))
 
 
+def show_places(bugs):
+    """As TAP: each bug can be put where it belongs, and a test of that name is there."""
+    print(f"1..{len(bugs)}")
+    fine = True
+    for number, bug in enumerate(bugs, 1):
+        path = ROOT / bug.file
+        tests = [ROOT / f"tests/unit/{test}_test.c" for test in bug.tests]
+        good = path.is_file() and bug.put_into(path.read_text()) is not None and tests and \
+            all(test.is_file() for test in tests)
+        print(f"{'' if good else 'not '}ok {number} - there is a place for: {bug.title}")
+        fine = fine and good
+    return 0 if fine and bugs else 1
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="bugs with this in their title")
+    parser.add_argument("--places", action="store_true")
     parser.add_argument("lists", nargs="*", type=Path)
     arguments = parser.parse_args()
     lists = arguments.lists or [Path(__file__).with_name("bugs.txt")]
     bugs = [bug for path in lists for bug in read_bugs(path) if arguments.only in bug.title]
+    if arguments.places:
+        return show_places(bugs)
     began_s = time.monotonic()
     tree = copy_tree()
     check_good(tree, bugs)
