@@ -212,6 +212,16 @@ static void test_pending(void)
 	ok(granted_us >= 0.9 * minute_us, "and nearly all of that");
 }
 
+/* One read that holds the lock for longer than a minute may is not to be made at all. */
+static void test_too_long(void)
+{
+	struct pl_budget budget;
+
+	pl_budget_init(&budget, 1, 20, 0);
+	ok(pl_budget_spacing_s(&budget, 20001) < 0, "a read that holds the lock too long is not made");
+	is_near(pl_budget_spacing_s(&budget, 10000), 30, 1, "one of half of that, twice a minute");
+}
+
 /* Routine reads that would take all they can get leave the others their part. */
 static void test_routine_share(void)
 {
@@ -288,6 +298,7 @@ int main(void)
 	test_cpu();
 	test_large_one();
 	test_pending();
+	test_too_long();
 	test_routine_share();
 	test_lock();
 	test_deferral();

@@ -311,7 +311,7 @@ static void test_attacks(void)
 
 	for (int kind = 0; kind < 3; kind++)
 		for (int temporary = 0; temporary < 2; temporary++) {
-			struct place place;
+			struct place place = { .path = "" };
 			const char *at;
 			char *text = NULL;
 			size_t len = 0;
@@ -337,7 +337,7 @@ static void test_attacks(void)
 
 static void test_attacks_on_reading(void)
 {
-	struct place place;
+	struct place place = { .path = "" };
 	char *text = NULL;
 	size_t len = 0;
 
@@ -383,7 +383,7 @@ static void test_directories(void)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct place place;
+		struct place place = { .path = "" };
 
 		make_place(&place);
 		if (chmod(place.directory, cases[i].mode) != 0 ||
@@ -397,7 +397,7 @@ static void test_directories(void)
 
 static void test_linked_directory(void)
 {
-	struct place place;
+	struct place place = { .path = "" };
 	char link_path[96];
 	char path[128];
 	int fd;
