@@ -10,7 +10,7 @@ from harness import *
 sys.path.insert(0, os.path.join(private.ROOT, "tests", "census"))
 import evaluate  # noqa: E402
 
-FAST = "TimeScale 1000\nSeason false\nSettle 0\nMinGrowth \"1M\"\nMaxLockTime 60"
+FAST = "TimeScale 1000\nSeason false\nSettle 0\nMinGrowth \"1M\"\nMaxLockTime 1000"
 LEAK = 2000  # objects a second
 HOOK = """#!/bin/sh
 exec cat >> "%s"

@@ -199,9 +199,10 @@ void pl_engine_begin(struct pl_engine *engine, struct pl_time now)
 	/* seldom, and in time: before rollups, which want the same locks */
 	pl_engine_post_idle(engine);
 	pl_engine_post_deep(engine);
+	/* regions, which come more often, must not keep it from a lock that has become free */
+	pl_engine_step_census(engine);
 	pl_engine_post_regions(engine);
 	pl_engine_post_cgroups(engine);
-	pl_engine_step_census(engine);
 	engine->self.tick_cpu_us_total += thread_cpu_us() - begin_us;
 }
 
