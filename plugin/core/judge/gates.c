@@ -388,13 +388,18 @@ static bool open_view(struct view *v, const struct window *w, enum kind kind)
 	return true;
 }
 
+static double pace_of(const struct pl_evidence *e)
+{
+	return e->end_s > e->begin_s ? e->growth / (e->end_s - e->begin_s) : 0;
+}
+
 static double wanted_history_s(const struct view *v)
 {
 	const double least_s = least_history_s(v->input->settings);
 	struct pl_idle_share share;
 
 	if ((double)v->e->value[PL_GATE_TERRITORY] < IDLE_TERRITORY ||
-	    !pl_judge_idle(v->input, v->e->begin_s, v->e->growth, &share))
+	    !pl_judge_idle(v->input, v->e->begin_s, v->e->growth, pace_of(v->e), &share))
 		return least_s;
 	return share.lies_idle ? IDLE_HISTORY * least_s : least_s;
 }
@@ -481,7 +486,8 @@ static void weigh_idle(const struct pl_judge_input *input, struct pl_evidence *e
 {
 	struct pl_idle_share share;
 
-	if (!e->growing || !pl_judge_idle(input, fmin(e->begin_s, e->since_s), e->growth, &share))
+	if (!e->growing ||
+	    !pl_judge_idle(input, fmin(e->begin_s, e->since_s), e->growth, pace_of(e), &share))
 		return;
 	e->idle_window_s = share.window_s;
 	e->idle = share.lies_idle;

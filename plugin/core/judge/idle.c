@@ -11,6 +11,9 @@
 #define ERROR_OF_DEVIATION 0.6
 #define MOST_ERROR 0.3
 
+/* Of what the growth brings between two readings, for these to say something of it. */
+#define MOST_ASIDE 0.5
+
 /* An alarm waits for the first few, for so long after the last one. */
 #define FIRST_WINDOW_MOST_S 2700.0
 #define PENDING_MOST_S (2 * PL_HOUR_S)
@@ -27,20 +30,28 @@
 
 #define PAIRS_MAX (PL_IDLE_POINTS * (PL_IDLE_POINTS - 1) / 2)
 
+/* Of a pair of readings: what was added in between is near what the growth brings in that time. */
+static bool goes_along(double added, double expected)
+{
+	return !(expected > 0) || fabs(added - expected) <= MOST_ASIDE * expected;
+}
+
 /*
  * The idle share of what was added between two readings, over all pairs that half of the growth
  * lies between: how much is idle at all swings with the load, and says nothing of the growth.
+ * Neither do two readings at unlike heights of a saw's teeth.
  */
 static size_t shares_of_pairs(const struct pl_idle_point *p, size_t count, double growth,
-                              double *out)
+                              double rate_per_s, double *out)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = i + 1; j < count; j++) {
 			const double added = (double)p[j].u - (double)p[i].u;
+			const double elapsed_s = (double)p[j].t_s - (double)p[i].t_s;
 
-			if (added >= growth / 2)
+			if (added >= growth / 2 && goes_along(added, rate_per_s * elapsed_s))
 				out[n++] = ((double)p[j].idle - (double)p[i].idle) / added;
 		}
 	return n;
@@ -58,7 +69,7 @@ static double median_of(double *shares, size_t n, double *error)
 }
 
 bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double grown,
-                   struct pl_idle_share *out)
+                   double rate_per_s, struct pl_idle_share *out)
 {
 	const struct pl_idle *idle = input->idle;
 	const struct pl_floor floor = pl_judge_floor(input->series, input->settings);
@@ -74,10 +85,13 @@ bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double gro
 	const size_t count = idle->count - first;
 	if (count < LEAST_READINGS)
 		return false;
-	const double growth = (double)p[count - 1].u - (double)p[0].u;
+	const double seen = (double)p[count - 1].u - (double)p[0].u;
+	const double span_s = (double)p[count - 1].t_s - (double)p[0].t_s;
+	/* the last reading may stand on a tooth of a saw, or the first */
+	const double growth = rate_per_s > 0 ? rate_per_s * span_s : seen;
 	if (growth < fmax(floor.growth / 2, LEAST_SHARE_OF_GROWTH * grown) || !(growth > 0))
 		return false;
-	const size_t n = shares_of_pairs(p, count, growth, shares);
+	const size_t n = shares_of_pairs(p, count, growth, rate_per_s, shares);
 	const double share = median_of(shares, n, &error);
 	const double needed = input->in_use ? STILL_IN_USE : IN_USE;
 	if (n < LEAST_READINGS || error > MOST_ERROR || (share < needed && share + error >= needed))
@@ -108,5 +122,5 @@ bool pl_judge_is_idle(const struct pl_judge_input *input)
 {
 	struct pl_idle_share share;
 
-	return pl_judge_idle(input, 0, 0, &share) && share.share >= share.needed;
+	return pl_judge_idle(input, 0, 0, 0, &share) && share.share >= share.needed;
 }

@@ -32,11 +32,11 @@ struct pl_idle_share {
 };
 
 /*
- * Of the growth since `from_s`, which is `grown`. False when it was not read, or not often enough,
- * or is too uneven to tell.
+ * Of the growth since `from_s`, which is `grown`, at a rate of `rate_per_s` (0: not known). False
+ * when it was not read, or not often enough, or is too uneven to tell.
  */
 bool pl_judge_idle(const struct pl_judge_input *input, double from_s, double grown,
-                   struct pl_idle_share *out);
+                   double rate_per_s, struct pl_idle_share *out);
 
 /* The first readings are under way: soon there will be another witness. */
 bool pl_judge_idle_is_pending(const struct pl_judge_input *input);
