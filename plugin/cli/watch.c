@@ -227,7 +227,8 @@ static void print_row(const struct watch *watch, const struct row *row)
 	char change[48];
 	char rate[48];
 	/* that all of the window speaks for a leak is what "leaking" says itself */
-	const bool says_more = row->has_report && row->last.reason && strcmp(row->last.reason, "drift");
+	const bool says_more =
+		row->has_report && row->last.reason && strcmp(row->last.reason, "drift") != 0;
 	const char *reason = says_more ? row->last.reason : "";
 	uint64_t u_bytes;
 

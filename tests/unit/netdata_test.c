@@ -792,7 +792,8 @@ static void test_cap(void)
 	world_init(&w);
 	pl_subjects_begin(&w.subjects);
 	for (int i = 0; i < PL_SUBJECT_MAX + 5; i++) {
-		struct pl_reading reading = { .subject = { PL_SUBJECT_PROCESS, "many", "x", i + 1, 0, 0 },
+		struct pl_reading reading = { .subject = { PL_SUBJECT_PROCESS, "many", "x", i + 1, 0, 0,
+			                                       NULL },
 			                          .time = { 1, 1 },
 			                          .collect = &everything };
 

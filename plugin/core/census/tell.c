@@ -31,7 +31,7 @@ static void add_text(yajl_gen gen, const char *key, const char *text)
 		yajl_gen_null(gen);
 		return;
 	}
-	for (; text[len] && len < sizeof(clean); len++)
+	for (; len < sizeof(clean) && text[len]; len++)
 		clean[len] = text[len] >= ' ' && text[len] <= '~' ? text[len] : '?';
 	yajl_gen_string(gen, (const unsigned char *)clean, len);
 }

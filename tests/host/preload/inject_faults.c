@@ -391,11 +391,12 @@ static ssize_t shift_uptime(char *text, ssize_t len, size_t size)
 {
 	char *end;
 	char copy[64];
+	const size_t got = len > 0 ? (size_t)len : 0;
 
-	if (slept_s() <= 0 || len <= 0 || (size_t)len >= sizeof(copy) || size < sizeof(copy))
+	if (slept_s() <= 0 || got == 0 || got >= sizeof(copy) || size < sizeof(copy))
 		return len;
-	memcpy(copy, text, (size_t)len);
-	copy[len] = '\0';
+	memcpy(copy, text, got);
+	copy[got] = '\0';
 	return snprintf(text, size, "%.2f %.2f\n", strtod(copy, &end) + slept_s(), 1.0);
 }
 
