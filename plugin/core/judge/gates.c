@@ -64,6 +64,9 @@ enum kind { KIND_RAW, KIND_UNLOADED, KIND_DAILY, KIND_COUNT };
 /* The lower end of the rate's interval, as a share of the rate. */
 #define LEAST_CERTAINTY 0.35
 
+/* Likewise, to be called growth at all: below, it may as well stand still. */
+#define LEAST_CONFIDENCE 0.1
+
 #define WINDOW_COUNT (sizeof windows / sizeof windows[0])
 #define PARTS 4
 #define MAX_STEPS 3
@@ -517,6 +520,10 @@ void pl_judge_evidence(const struct pl_judge_input *input, struct pl_evidence *o
 		pl_judge_rate(input, &best);
 	if (best.leaking && best.rate_low < LEAST_CERTAINTY * best.rate_per_s)
 		best.leaking = false;
+	if (best.growing && best.rate_low < LEAST_CONFIDENCE * best.rate_per_s) {
+		best.growing = false;
+		best.reason = PL_REASON_NOISE;
+	}
 	weigh_idle(input, &best);
 	*out = best;
 }
