@@ -28,7 +28,7 @@ LIFE_S = 2400 if LONG else 400
 private.GRACE_S = 5
 TIME_SCALE = 4000
 LEARN_S = 120  # for what takes 17 s on a machine with nothing else to do
-STORM_S = 15 if LONG else 2.5
+STORM_S = 8 if LONG else 2.5
 STOP_MOST_S = 15  # to end on a busy machine; 2 s are promised, and tested where nothing is injected
 PLUGIN = os.path.join(BUILD, "procleak.plugin")
 NOBODY = 65534
@@ -451,7 +451,7 @@ for kind in ("errno", "eintr", "gone", "short", "torn"):
     each_call(kind, most=None if LONG else 15)
 each_call("store", ticks=1)
 each_call("alloc", most=None if LONG else 25, wanted=(0, 1, 2))
-for round_ in range(10 if LONG else 1):
+for round_ in range(4 if LONG else 1):
     storms(SEED + round_, 3 if LONG else 5)
 hosts_that_lack()
 disks()

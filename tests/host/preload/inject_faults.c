@@ -479,7 +479,8 @@ EXPORT int fstatat(int dir, const char *restrict path, struct stat *restrict out
 
 EXPORT int fstat(int fd, struct stat *out)
 {
-	const int error = trouble(CALLER, 1u << ERRNO, 0);
+	const bool always = fd >= 0 && fd < FDS_MAX && atomic_load(&fds[fd].pid) < 0;
+	const int error = always ? 0 : trouble(CALLER, 1u << ERRNO, 0);
 
 	NEXT(fstat);
 	return error ? fail(error) : real(fd, out);
