@@ -54,6 +54,30 @@ static void on_log(void *ctx, enum pl_severity severity, const char *message)
 	snprintf(seen->last_log, sizeof(seen->last_log), "%s", message);
 }
 
+/* What fails next: the linker puts these functions before the library's (--wrap). */
+static atomic_size_t failing_malloc_bytes; /* blocks of this size cannot be had; 0: all can */
+static atomic_int failing_fstat_errno;     /* a regular file cannot be looked at */
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+int __real_fstat(int fd, struct stat *info);
+int __wrap_fstat(int fd, struct stat *info);
+
+void *__wrap_malloc(size_t size)
+{
+	return size > 0 && size == failing_malloc_bytes ? NULL : __real_malloc(size);
+}
+
+int __wrap_fstat(int fd, struct stat *info)
+{
+	const int result = __real_fstat(fd, info);
+
+	if (failing_fstat_errno == 0 || result < 0 || !S_ISREG(info->st_mode))
+		return result;
+	errno = failing_fstat_errno;
+	return -1;
+}
+
 static void write_file(int pid, const char *name, const char *text)
 {
 	char path[512];
@@ -323,6 +347,8 @@ static uint64_t saved_sample_count(const char *path)
 	return count;
 }
 
+#define FIRST_BOOT "8f7c1e52-6a0d-4b3e-9c55-2d1f0a9b7e31"
+
 static void write_boot_id(const char *text)
 {
 	char path[512];
@@ -355,7 +381,7 @@ static void test_less_is_seen(void)
 	struct pl_engine *engine;
 
 	snprintf(path, sizeof(path), "%s/state.json", root);
-	write_boot_id("one\n");
+	write_boot_id(FIRST_BOOT "\n");
 	put_process(&fake);
 	engine = start(&seen, settings);
 	for (int i = 0; i < 3; i++)
@@ -373,11 +399,62 @@ static void test_less_is_seen(void)
 	ok(strstr(seen.last_log, "restored 1 matches, 1 processes") != NULL,
 	   "a boot id that cannot be read is no other one");
 	pl_engine_free(engine);
-	write_boot_id("two\n");
+	write_boot_id("8f7c1e52-6a0d");
+	engine = start(&seen, settings);
+	ok(strstr(seen.last_log, "restored 1 matches, 1 processes") != NULL, "nor one that is cut");
+	pl_engine_free(engine);
+	write_boot_id("00000000-6a0d-4b3e-9c55-2d1f0a9b7e31\n");
 	engine = start(&seen, settings);
 	ok(strstr(seen.last_log, "restored 1 matches, 0 processes") != NULL, "another one is");
 	pl_engine_free(engine);
 	remove(path);
+	remove_process(10);
+}
+
+/* Lets an engine start on a state file while something fails, and save at its end. */
+static void restart_badly(struct seen *seen, const char *const settings[][3])
+{
+	struct pl_engine *engine = start(seen, settings);
+
+	failing_malloc_bytes = 0;
+	failing_fstat_errno = 0;
+	tick(engine, seen, 10);
+	pl_engine_free(engine);
+}
+
+/* What there was no memory for, or what could not be looked at, is not overwritten by the next
+ * save. */
+static void test_state_is_kept(void)
+{
+	char path[512];
+	char bad[520];
+	const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, NULL, NULL } };
+	struct fake fake = { .pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 100 };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	snprintf(bad, sizeof(bad), "%s.bad", path);
+	put_process(&fake);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 3; i++)
+		tick(engine, &seen, 10 * i);
+	pl_engine_free(engine);
+	failing_malloc_bytes = sizeof(struct pl_state_process);
+	restart_badly(&seen, settings);
+	ok(strstr(seen.last_log, "no memory for 1 of its processes") != NULL,
+	   "a process that was not restored for want of memory is told");
+	is_num(saved_sample_count(bad), 3, "and the state is kept aside");
+	remove(path);
+	rename(bad, path);
+	failing_fstat_errno = EIO;
+	restart_badly(&seen, settings);
+	ok(strstr(seen.last_log, strerror(EIO)) != NULL, "a state that cannot be looked at is told");
+	is_num(saved_sample_count(bad), 3, "and kept aside as well");
+	remove(path);
+	remove(bad);
 	remove_process(10);
 }
 
@@ -1000,6 +1077,7 @@ int main(void)
 	test_lives();
 	test_exec_and_rename();
 	test_less_is_seen();
+	test_state_is_kept();
 	test_per_process();
 	test_children();
 	test_pid_file();

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,13 +16,27 @@ static bool is_enabled(const struct pl_engine *engine)
 	return engine->config->state_file && *engine->config->state_file;
 }
 
+/* random(4): a UUID. What was cut, when it was read or when it was saved, is no id at all. */
+static bool is_boot_id(const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++)
+		if (shape[i] == 'x' ? !isxdigit((unsigned char)text[i]) : text[i] != shape[i])
+			return false;
+	return text[sizeof(shape) - 1] == '\0';
+}
+
 static void read_boot_id(struct pl_engine *engine)
 {
-	const ssize_t len = pl_procfs_read(&engine->fs, 0, "sys/kernel/random/boot_id", engine->boot_id,
+	char *const id = engine->boot_id;
+	const ssize_t len = pl_procfs_read(&engine->fs, 0, "sys/kernel/random/boot_id", id,
 	                                   sizeof(engine->boot_id) - 1);
 
-	engine->boot_id[len > 0 ? len : 0] = '\0';
-	engine->boot_id[strcspn(engine->boot_id, "\n")] = '\0';
+	id[len > 0 ? len : 0] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+	if (!is_boot_id(id))
+		*id = '\0';
 }
 
 struct restoring {
@@ -30,6 +45,7 @@ struct restoring {
 	bool same_boot;
 	size_t capacity;
 	size_t match_count;
+	size_t lost_count; /* processes for which there was no memory */
 };
 
 /* The time of boot, as the wall clock tells it, moves when that is set. */
@@ -40,7 +56,7 @@ static bool is_same_boot(const struct pl_engine *engine, const struct pl_state_h
 {
 	const double boot_s = (double)engine->host.boot_s;
 
-	if (*engine->boot_id && *header->boot_id)
+	if (*engine->boot_id && is_boot_id(header->boot_id))
 		return strcmp(header->boot_id, engine->boot_id) == 0;
 	return boot_s <= 0 || header->boot_s <= 0 || fabs(boot_s - header->boot_s) < BOOT_TOLERANCE_S;
 }
@@ -102,17 +118,19 @@ static void take_process(void *ctx, const struct pl_state_process *process)
 {
 	struct restoring *restoring = ctx;
 	struct pl_engine *engine = restoring->engine;
-	struct pl_restored *restored;
+	struct pl_state_process *saved;
 
-	if (!restoring->same_scale || !restoring->same_boot || !make_room(restoring))
+	if (!restoring->same_scale || !restoring->same_boot)
 		return;
-	restored = &engine->restored[engine->restored_count];
-	restored->saved = malloc(sizeof(*restored->saved));
-	if (!restored->saved)
+	saved = malloc(sizeof(*saved));
+	if (!saved || !make_room(restoring)) {
+		free(saved);
+		restoring->lost_count++;
 		return;
-	*restored->saved = *process;
-	restored->pid = process->track.ident.pid;
-	engine->restored_count++;
+	}
+	*saved = *process;
+	engine->restored[engine->restored_count++] =
+		(struct pl_restored){ .pid = process->track.ident.pid, .saved = saved };
 }
 
 static void report_bad_file(struct pl_engine *engine, const char *problem)
@@ -139,6 +157,23 @@ static void report_unreadable(struct pl_engine *engine, int err)
 	else
 		pl_log_write(&engine->log, PL_LOG_ERROR, "state file %s: %s; everything is learned anew",
 		             engine->config->state_file, pl_state_error(err));
+}
+
+/* The next save would forget whom there was no memory for: the file is kept beside it. */
+static void report_restored(const struct restoring *restoring)
+{
+	struct pl_engine *engine = restoring->engine;
+	const char *path = engine->config->state_file;
+
+	pl_log_write(&engine->log, PL_LOG_INFO, "state file %s: restored %zu matches, %zu processes",
+	             path, restoring->match_count, engine->restored_count);
+	if (restoring->lost_count == 0)
+		return;
+	pl_log_write(&engine->log, PL_LOG_ERROR,
+	             "state file %s: no memory for %zu of its processes, they are learned anew; it %s "
+	             "kept as %s.bad",
+	             path, restoring->lost_count, pl_state_set_aside(path) == 0 ? "is" : "cannot be",
+	             path);
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -173,9 +208,7 @@ void pl_engine_restore(struct pl_engine *engine)
 	if (err < 0)
 		report_bad_file(engine, problem);
 	else
-		pl_log_write(&engine->log, PL_LOG_INFO,
-		             "state file %s: restored %zu matches, %zu processes",
-		             engine->config->state_file, restoring.match_count, engine->restored_count);
+		report_restored(&restoring);
 	if (engine->restored_count > 1)
 		qsort(engine->restored, engine->restored_count, sizeof(*engine->restored), compare_pids);
 	engine->restored_until_s = pl_engine_now().mono_s + RESTORED_KEPT_S;

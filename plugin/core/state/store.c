@@ -32,12 +32,33 @@ static bool is_trusted(uid_t owner)
 	return owner == 0 || owner == geteuid();
 }
 
-static bool is_safe_directory(int fd)
+/* Returns 0, -EPERM, or why it cannot be told. */
+static int check_directory(int fd)
 {
 	struct stat info;
 
-	return fstat(fd, &info) == 0 && is_trusted(info.st_uid) &&
-	       (!(info.st_mode & S_IWOTH) || (info.st_mode & S_ISVTX));
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	return is_trusted(info.st_uid) && (!(info.st_mode & S_IWOTH) || (info.st_mode & S_ISVTX))
+	           ? 0
+	           : -EPERM;
+}
+
+static int check_file(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	return is_trusted(info.st_uid) && !(info.st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
+}
+
+static int keep_checked(int fd, int err)
+{
+	if (err == 0)
+		return fd;
+	close(fd);
+	return err;
 }
 
 static bool is_trusted_link(const char *path)
@@ -55,12 +76,7 @@ int pl_state_open_directory(const char *path)
 	/* an administrator may have moved it to another disk; nobody else's link is followed */
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR) && is_trusted_link(path))
 		fd = open(path, flags);
-	if (fd < 0)
-		return -errno;
-	if (is_safe_directory(fd))
-		return fd;
-	close(fd);
-	return -EPERM;
+	return fd < 0 ? -errno : keep_checked(fd, check_directory(fd));
 }
 
 /* Opens the directory of a file, and says what the file is called in it. */
@@ -136,7 +152,6 @@ static int open_own(const char *path)
 {
 	const char *name;
 	const int directory = open_parent(path, &name);
-	struct stat info;
 	int fd;
 
 	if (directory < 0)
@@ -145,11 +160,7 @@ static int open_own(const char *path)
 	if (fd < 0)
 		fd = -errno;
 	close(directory);
-	if (fd < 0 ||
-	    (fstat(fd, &info) == 0 && is_trusted(info.st_uid) && !(info.st_mode & (S_IWGRP | S_IWOTH))))
-		return fd;
-	close(fd);
-	return -EPERM;
+	return fd < 0 ? fd : keep_checked(fd, check_file(fd));
 }
 
 static int load_fd(int fd, char **text, size_t *len)
