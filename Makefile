@@ -124,7 +124,17 @@ $(INJECT_FAULTS): tests/host/preload/inject_faults.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -fno-builtin -shared $(LDFLAGS) -o $@ $< -ldl
 
-host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS) $(INJECT_FAULTS) $(BUILD)/tests/bench/target
+# The engine on a proc tree in memory, for a million ticks: `make soak`.
+CHURN := $(BUILD)/tests/soak/churn
+
+$(CHURN): tests/soak/churn.c tests/fuzz/proc_tree.c tests/fuzz/proc_tree.h $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(filter-out -MMD -MP,$(BASE_FLAGS)) $(WARNINGS) $(LDFLAGS) -o $@ \
+		$(filter %.c %.a,$^) $(LIBS)
+
+host-programs: $(ENGINE_TICKS) $(COUNT_ALLOCATIONS) $(INJECT_FAULTS) $(CHURN) \
+	$(BUILD)/tests/bench/target
 
 # What `make bench` measures: tests/bench/README.md
 BENCH_SRC := $(sort $(wildcard tests/bench/programs/*.c))
@@ -201,6 +211,16 @@ faults: ## faults of every kind under the real daemons, a quarter of an hour (ro
 	@$(MAKE) -s --no-print-directory all test-programs host-programs
 	@trap : INT; status=0; FAULTS=$${FAULTS:-long} prove --verbose tests/faults/faults.t || \
 		status=$$?; $(GIVE_BACK); exit $$status
+
+SOAK_TICKS ?= 100000
+CHURN_TICKS ?= 1000000
+
+.PHONY: soak
+soak: ## SOAK_TICKS (100000) reads of a churning host by collectd, CHURN_TICKS (1000000) of the engine
+	@packaging/deps.sh build run
+	@$(MAKE) -s --no-print-directory all test-programs host-programs
+	@trap : INT; status=0; SOAK_TICKS=$(SOAK_TICKS) CHURN_TICKS=$(CHURN_TICKS) \
+		prove --verbose tests/soak/soak.t || status=$$?; $(GIVE_BACK); exit $$status
 
 # The corpus of traces: tests/scenario/README.md
 SCENARIO_BIN := $(addprefix $(BUILD)/tests/scenario/,generate reference)
