@@ -135,6 +135,45 @@ static void print_time(const char *label, double time_s)
 		printf("  %-10s %s\n", label, text);
 }
 
+static bool is_about(const struct page *page, const char *what)
+{
+	const char *about = text_of(page->root, "about");
+
+	return about && strcmp(about, what) == 0;
+}
+
+static void print_word(const char *label, const char *word)
+{
+	printf("  %-10s ", label);
+	print_safe(word ? word : "?");
+	putchar('\n');
+}
+
+/* No process is to blame: what the alert is about instead, and whose files are told below. */
+static void print_about(const struct page *page)
+{
+	const yajl_val example = member(page->root, "example");
+	const double members = number_of(page->root, "member_count");
+
+	if (is_about(page, "runs"))
+		print_word("about", "past runs of the program, each of which grew alike");
+	else if (is_about(page, "sum"))
+		printf("  %-10s the sum of %.0f processes, none of which leaks by itself\n", "about",
+		       isfinite(members) ? members : 0);
+	else if (is_about(page, "cgroup"))
+		print_word("cgroup", text_of(member(page->root, "cgroup"), "path"));
+	else
+		return;
+	printf("  %-10s ", "example");
+	if (!YAJL_IS_OBJECT(example)) {
+		puts("no process of it was running");
+		return;
+	}
+	printf("process %.0f (", number_of(example, "pid"));
+	print_safe(text_of(example, "comm") ? text_of(example, "comm") : "?");
+	puts("), the largest: what is told of one process is its");
+}
+
 static void print_title(const struct page *page)
 {
 	const char *message = text_of(page->root, "message");
@@ -151,6 +190,7 @@ static void print_title(const struct page *page)
 	ink(page, INK_PLAIN);
 	if (text_of(page->root, "match"))
 		printf("  %-10s %s\n", "match", text_of(page->root, "match"));
+	print_about(page);
 	if (command) {
 		printf("  %-10s ", "command");
 		print_wrapped(command, 13);
@@ -290,6 +330,21 @@ static void print_census(const struct page *page)
 	print_wrapped(text_of(census, "reason"), 8);
 }
 
+/* A cause, or why there is none. */
+static void print_cause_words(const struct page *page, const char *cause)
+{
+	const char *unit = text_of(page->root, "unit");
+
+	if (is_about(page, "runs"))
+		puts("  cannot tell: past runs are compared by their memory alone");
+	else if (is_about(page, "sum") && unit && strcmp(unit, "process") == 0)
+		puts("  the number of processes");
+	else if (strcmp(cause, "unknown") == 0)
+		puts("  cannot tell: nothing that was counted explains it, or several things do alike");
+	else
+		printf("  %s\n", cause);
+}
+
 static void print_cause(const struct page *page)
 {
 	const yajl_val drivers = member(page->root, "grows_with");
@@ -299,10 +354,7 @@ static void print_cause(const struct page *page)
 	if (!cause)
 		return;
 	head(page, "With what it grows");
-	if (strcmp(cause, "unknown") == 0)
-		puts("  cannot tell: nothing that was counted explains it, or several things do alike");
-	else
-		printf("  %s\n", cause);
+	print_cause_words(page, cause);
 	if (isfinite(per_unit)) {
 		print_bytes(per_unit, 13);
 		printf(" for each %s (", text_of(page->root, "unit") ? text_of(page->root, "unit") : "?");
@@ -380,13 +432,68 @@ static void print_gates(const struct page *page)
 	}
 }
 
+static void print_runs(const struct page *page)
+{
+	const yajl_val runs = member(page->root, "runs");
+
+	if (count_of(runs) == 0)
+		return;
+	head(page, "Its past runs");
+	printf("  %-20s %16s %12s %12s %14s\n", "begun", "lasted", "level", "grown", "rate");
+	for (size_t i = 0; i < count_of(runs); i++) {
+		const yajl_val run = item_of(runs, i);
+		const double begin_s = number_of(run, "begin");
+		const double lasted_s = number_of(run, "end") - begin_s;
+		const time_t t = isfinite(begin_s) ? (time_t)begin_s : 0;
+		struct tm local;
+		char begun[32] = "?";
+		char lasted[32] = "?";
+
+		if (localtime_r(&t, &local))
+			(void)strftime(begun, sizeof(begun), "%Y-%m-%d %H:%M:%S", &local);
+		if (isfinite(lasted_s))
+			pl_explain_duration(fmax(lasted_s, 0), lasted, sizeof(lasted));
+		printf("  %-20s %16s ", begun, lasted);
+		print_bytes(number_of(run, "level"), 12);
+		print_bytes(number_of(run, "grown"), 13);
+		print_bytes(number_of(run, "rate_bytes_per_hour"), 13);
+		puts("/h");
+	}
+}
+
+static void print_cgroup(const struct page *page)
+{
+	const yajl_val cgroup = member(page->root, "cgroup");
+	const yajl_val parts = member(cgroup, "parts");
+
+	if (count_of(parts) == 0)
+		return;
+	head(page, "What the cgroup is charged for (* no process explains it)");
+	printf("  %12s %12s\n", "before", "now");
+	for (size_t i = 0; i < count_of(parts); i++) {
+		const yajl_val part = item_of(parts, i);
+
+		if (!(number_of(part, "before") > 0) && !(number_of(part, "now") > 0))
+			continue;
+		print_bytes(number_of(part, "before"), 14);
+		print_bytes(number_of(part, "now"), 13);
+		printf("  %c ", YAJL_IS_TRUE(member(part, "unexplained")) ? '*' : ' ');
+		print_safe(text_of(part, "words") ? text_of(part, "words") : "?");
+		putchar('\n');
+	}
+	print_bytes(number_of(cgroup, "unexplained_before"), 14);
+	print_bytes(number_of(cgroup, "unexplained_now"), 13);
+	puts("  * in all");
+}
+
 static void print_siblings(const struct page *page)
 {
-	const yajl_val siblings = member(page->root, "siblings");
+	const yajl_val members = member(page->root, "members");
+	const yajl_val siblings = members ? members : member(page->root, "siblings");
 
 	if (count_of(siblings) == 0)
 		return;
-	head(page, "Its siblings");
+	head(page, members ? "The processes, the largest first" : "Its siblings");
 	for (size_t i = 0; i < count_of(siblings); i++) {
 		const yajl_val item = item_of(siblings, i);
 
@@ -395,6 +502,9 @@ static void print_siblings(const struct page *page)
 		print_bytes(number_of(item, "anonymous_bytes"), 12);
 		putchar('\n');
 	}
+	if (number_of(page->root, "member_count") > (double)count_of(siblings))
+		printf("  and %.0f more\n",
+		       number_of(page->root, "member_count") - (double)count_of(siblings));
 }
 
 static void print_advice(const struct page *page)
@@ -431,6 +541,8 @@ static void print_advice(const struct page *page)
 static void print_page(const struct page *page)
 {
 	print_title(page);
+	print_runs(page);
+	print_cgroup(page);
 	print_regions(page);
 	print_mappings(page);
 	print_census(page);

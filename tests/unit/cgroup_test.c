@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include "engine/engine.h"
+#include "evidence/evidence.h"
 #include "sample/cgroup.h"
+#include "state/state.h"
 #include "tap.h"
 
 #define MIB 1048576ull
@@ -215,6 +217,8 @@ static struct pl_engine *start(struct seen *seen)
 	snprintf(path, sizeof(path), "%s/cgroup", root);
 	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "CgroupFS", path, NULL, &faults);
 	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "DeepReadBudget", "100", NULL, &faults);
+	snprintf(path, sizeof(path), "%s/evidence", root);
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "EvidenceDir", path, NULL, &faults);
 	for (int i = 0; i < 2; i++) {
 		const int match = pl_config_match(config, i ? "second" : "first", NULL, &faults);
 
@@ -232,6 +236,30 @@ static void tick(struct pl_engine *engine, struct seen *seen, double at_s)
 	pl_engine_begin(engine, (struct pl_time){ at_s, 1700000000 + at_s });
 	(void)pl_engine_drain(engine, 5);
 	pl_engine_finish(engine);
+}
+
+/* The newest file about the first match. */
+static void test_evidence(void)
+{
+	char directory[128];
+	char path[512];
+	char *text = NULL;
+	size_t len;
+
+	snprintf(directory, sizeof(directory), "%s/evidence", root);
+	if (pl_evidence_find(directory, "first", path, sizeof(path)) != 0 ||
+	    pl_state_load(path, &text, &len) != 0) {
+		ok(false, "evidence of it is kept");
+		return;
+	}
+	ok(strstr(path, "/procleak-first-0.cgroup-") != NULL, "evidence of it is kept");
+	ok(strstr(text, "\"about\":\"cgroup\"") && strstr(text, "\"path\":\"/unit\""),
+	   "which names the cgroup");
+	ok(strstr(text, "\"part\":\"tmpfs\"") != NULL, "with its parts");
+	ok(strstr(text, "\"member_count\":2") && strstr(text, "\"pid\":21"),
+	   "and the processes in it, of whatever match");
+	ok(strstr(text, "\"series\":\"unexplained\"") != NULL, "and what was unexplained over time");
+	free(text);
 }
 
 /* 3 MiB an hour over two days go to tmpfs, then it stops for a week. */
@@ -265,6 +293,7 @@ static void test_engine(void)
 	       verdict >= PL_VERDICT_LEAKING,
 	   "the series says so, too");
 	is_num((double)seen.parts.bytes[PL_CGROUP_TMPFS], 144.0 * MIB, "how much");
+	test_evidence();
 	for (unsigned i = 1; i <= 7 * 48; i++)
 		tick(engine, &seen, 120 + 300.0 * 48 * 12 + 1800.0 * i);
 	is_num(seen.recovered_count, 1, "it is over when it is over");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "evidence/evidence.h"
 #include "state/state.h"
 #include "sample/idle.h"
 #include "tap.h"
@@ -856,6 +857,100 @@ static void test_slow_disk(void)
 	remove(path);
 }
 
+/* --- evidence of alarms that blame no process --- */
+
+/* Whether the newest file about the match has each of the texts (NULL ends them). */
+static bool evidence_has(const char *directory, const char *match, const char *const *wanted)
+{
+	char path[512];
+	char *text = NULL;
+	size_t len;
+	bool all = pl_evidence_find(directory, match, path, sizeof(path)) == 0 &&
+	           pl_state_load(path, &text, &len) == 0;
+
+	for (; all && *wanted; wanted++)
+		if (!strstr(text, *wanted)) {
+			printf("# no %s in %s\n", *wanted, path);
+			all = false;
+		}
+	free(text);
+	return all;
+}
+
+static void put_worker(int pid, unsigned long start_ticks, double anon_kib)
+{
+	put_process(&(struct fake){ .pid = pid,
+	                            .ppid = 1,
+	                            .comm = "worker",
+	                            .start_ticks = start_ticks,
+	                            .anon_kib = (unsigned long)anon_kib,
+	                            .minor_faults = (unsigned long)anon_kib });
+}
+
+/* A pool whose workers stay small and become ever more. */
+static void test_sum_evidence(void)
+{
+	char directory[300];
+	const char *const settings[][3] = { { "pool", "Command", "worker" },
+		                                { NULL, "EvidenceDir", directory },
+		                                { NULL, "Season", "false" },
+		                                { NULL, NULL, NULL } };
+	static const char *const wanted[] = { "\"about\":\"sum\"",           "\"pid\":null",
+		                                  "\"example\":{\"pid\":1005,",  "\"member_count\":",
+		                                  "\"members\":[{\"pid\":1005,", NULL };
+	static struct seen seen;
+	struct pl_engine *engine;
+	int count = 0;
+
+	snprintf(directory, sizeof(directory), "%s/evidence", root);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 24 * 6 && !(seen.report.alarm && seen.report.subject.pid == 0); i++) {
+		for (; count < 20 + i / 2; count++)
+			put_worker(1000 + count, (unsigned long)(10 + i * 60000), count == 5 ? 12288 : 10240);
+		tick(engine, &seen, 600.0 * i);
+	}
+	ok(seen.report.alarm && seen.report.subject.pid == 0, "the sum is told");
+	tick(engine, &seen, 600.0 * 24 * 6);
+	ok(evidence_has(directory, "pool", wanted), "with evidence: its members, the largest first");
+	pl_engine_free(engine);
+	while (count-- > 0)
+		remove_process(1000 + count);
+}
+
+/* Restarted before a verdict is due, time and again. */
+static void test_runs_evidence(void)
+{
+	char directory[300];
+	const char *const settings[][3] = { { "batch", "Command", "worker" },
+		                                { NULL, "EvidenceDir", directory },
+		                                { NULL, "Season", "false" },
+		                                { NULL, NULL, NULL } };
+	static const char *const wanted[] = { "\"about\":\"runs\"", "\"reason\":\"runs\"",
+		                                  "\"runs\":[{\"begin\":1700000000,\"end\":17000",
+		                                  "\"comm\":\"worker\"", NULL };
+	static struct seen seen;
+	struct pl_engine *engine;
+	bool told = false;
+
+	snprintf(directory, sizeof(directory), "%s/evidence", root);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 8 * 50 && !told; i++) {
+		const int run = i / 50;
+
+		if (run > 0 && i % 50 == 0)
+			remove_process(2000 + run - 1);
+		put_worker(2000 + run, (unsigned long)(10 + run * 600000), 50000 + 1000 * (i % 50));
+		tick(engine, &seen, 120.0 * i);
+		told = seen.report.alarm && strcmp(seen.report.reason, "runs") == 0;
+	}
+	ok(told && seen.report.subject.pid == 0, "past runs are told");
+	tick(engine, &seen, 120.0 * 400);
+	ok(evidence_has(directory, "batch", wanted), "with evidence: the runs");
+	pl_engine_free(engine);
+	for (int run = 0; run < 8; run++)
+		remove_process(2000 + run);
+}
+
 /* --- idle memory --- */
 
 #define GROWER 70
@@ -1088,6 +1183,8 @@ int main(void)
 	test_stuck();
 	test_unreadable();
 	test_slow_disk();
+	test_sum_evidence();
+	test_runs_evidence();
 	test_idle();
 	test_idle_refused();
 	test_clear_refs();

@@ -148,6 +148,166 @@ static void test_compose(void)
 	free(text);
 }
 
+static yajl_val compose_tree(void)
+{
+	char problem[128];
+	char *text = NULL;
+	size_t len = 0;
+	yajl_val root = NULL;
+
+	if (pl_evidence_compose(&about, &facts, &text, &len) == 0 && len <= PL_EVIDENCE_MOST_BYTES)
+		root = yajl_tree_parse(text, problem, sizeof(problem));
+	free(text);
+	return root;
+}
+
+static yajl_val get(yajl_val root, const char *name)
+{
+	return root ? yajl_tree_get(root, (const char *[]){ name, NULL }, yajl_t_any) : NULL;
+}
+
+static double number_in(yajl_val root, const char *name)
+{
+	const yajl_val value = get(root, name);
+
+	return YAJL_IS_NUMBER(value) ? strtod(YAJL_GET_NUMBER(value), NULL) : -1;
+}
+
+static const char *text_in(yajl_val root, const char *name)
+{
+	const yajl_val value = get(root, name);
+
+	return YAJL_IS_STRING(value) ? YAJL_GET_STRING(value) : "";
+}
+
+static size_t count_in(yajl_val root, const char *name)
+{
+	const yajl_val value = get(root, name);
+
+	return YAJL_IS_ARRAY(value) ? YAJL_GET_ARRAY(value)->len : 0;
+}
+
+static yajl_val item_in(yajl_val array, size_t i)
+{
+	return YAJL_IS_ARRAY(array) && i < array->u.array.len ? array->u.array.values[i] : NULL;
+}
+
+/* Whether an item of an array has this text. */
+static bool has_item(yajl_val array, const char *name, const char *text)
+{
+	for (size_t i = 0; item_in(array, i); i++)
+		if (strcmp(text_in(item_in(array, i), name), text) == 0)
+			return true;
+	return false;
+}
+
+static void fill_runs(void)
+{
+	fill_case();
+	about.about = PL_ABOUT_RUNS;
+	about.example_bytes = 5e6;
+	about.run_count = PL_EVIDENCE_MOST_RUNS;
+	for (unsigned i = 0; i < PL_EVIDENCE_MOST_RUNS; i++)
+		about.runs[i] = (struct pl_evidence_run){ .begin_s = 1.7e9 + i * 7200.0,
+			                                      .end_s = 1.7e9 + i * 7200.0 + 7000,
+			                                      .rate_per_h = 1e7,
+			                                      .grown_bytes = 2e7,
+			                                      .level_bytes = 1e8 };
+}
+
+/* The gates, and the causes, of the run under way are not those of the runs before. */
+static void test_runs(void)
+{
+	yajl_val root;
+
+	fill_runs();
+	root = compose_tree();
+	is_str(text_in(root, "about"), "runs", "an alarm about past runs");
+	ok(root && YAJL_IS_NULL(get(root, "pid")), "blames no process");
+	is_num(number_in(get(root, "example"), "pid"), 12, "but has an example");
+	is_num((double)count_in(root, "runs"), PL_EVIDENCE_MOST_RUNS, "and the runs");
+	ok(number_in(item_in(get(root, "runs"), 1), "begin") == 1.7e9 + 7200, "with their times");
+	ok(!get(root, "judged") && !get(root, "grows_with"), "what is judged of the example is not it");
+	yajl_tree_free(root);
+	memset(&about.track, 0, sizeof(about.track));
+	memset(&about.values, 0, sizeof(about.values));
+	memset(&facts, 0, sizeof(facts));
+	about.has_ledger = false;
+	about.ident = (struct pl_ident){ 0, 0 };
+	about.sibling_count = 0;
+	root = compose_tree();
+	ok(root && YAJL_IS_NULL(get(root, "example")), "nobody need be alive for it");
+	is_str(text_in(root, "verdict"), "leaking", "the verdict is there all the same");
+	is_num((double)count_in(root, "runs"), PL_EVIDENCE_MOST_RUNS, "as are the runs");
+	yajl_tree_free(root);
+}
+
+static void test_sum(void)
+{
+	yajl_val root;
+
+	fill_case();
+	about.about = PL_ABOUT_SUM;
+	about.member_count = 500;
+	about.track.attribution = (struct pl_attribution){ .driver = PL_DRIVER_THREADS };
+	about.track.attribution.share[PL_DRIVER_THREADS] = 0.9F;
+	root = compose_tree();
+	is_str(text_in(root, "about"), "sum", "an alarm about the sum");
+	is_num(number_in(root, "member_count"), 500, "of so many");
+	is_num((double)count_in(root, "members"), PL_EVIDENCE_SIBLINGS,
+	       "of which the largest are told");
+	ok(has_item(get(root, "judged"), "metric", "processes") &&
+	       !has_item(get(root, "judged"), "metric", "threads"),
+	   "its threads are processes");
+	ok(has_item(get(root, "grows_with"), "unit", "process"), "in the cause as well");
+	yajl_tree_free(root);
+}
+
+static bool suggests(yajl_val root, const char *word)
+{
+	const yajl_val steps = get(root, "next");
+
+	for (size_t i = 0; i < count_in(root, "next"); i++)
+		if (strstr(text_in(item_in(steps, i), "step"), word))
+			return true;
+	return false;
+}
+
+static void test_cgroup(void)
+{
+	struct pl_report report;
+	yajl_val root;
+	yajl_val cgroup;
+
+	fill_case();
+	report = about.report;
+	report.subject = (struct pl_subject){ .kind = PL_SUBJECT_CGROUP,
+		                                  .match = "api",
+		                                  .cgroup = "/system.slice/\"api\033.service" };
+	report.where = "slab_unreclaimable";
+	pl_evidence_set_report(&about, &report);
+	about.about = PL_ABOUT_CGROUP;
+	about.parts_now.known = about.parts_before.known = (1u << PL_CGROUP_PART_COUNT) - 1;
+	for (unsigned i = 0; i < PL_CGROUP_PART_COUNT; i++) {
+		about.parts_before.bytes[i] = 1 << 20;
+		about.parts_now.bytes[i] = UINT64_MAX / 64;
+	}
+	about.parts_now.bytes[PL_CGROUP_OBJECTS] = 3 << 20;
+	root = compose_tree();
+	cgroup = get(root, "cgroup");
+	is_str(text_in(root, "about"), "cgroup", "an alarm about a cgroup");
+	is_str(text_in(cgroup, "path"), "/system.slice/\"api?.service", "with its path, made safe");
+	is_num((double)count_in(cgroup, "parts"), PL_CGROUP_PART_COUNT, "its parts");
+	is_num(number_in(cgroup, "unexplained_before"), 7 << 20, "what no process explained");
+	is_str(text_in(root, "where"), "slab_unreclaimable", "the part that grows, by its whole name");
+	ok(suggests(root, "slabtop") && !suggests(root, "jcmd"), "and the tool that looks there");
+	yajl_tree_free(root);
+	snprintf(about.where, sizeof(about.where), "tmpfs");
+	root = compose_tree();
+	ok(suggests(root, "ipcs"), "another for tmpfs");
+	yajl_tree_free(root);
+}
+
 /* As many entries as there can be, of names as long and hostile as they can be. */
 static void fill_census(struct pl_census_report *out)
 {
@@ -297,6 +457,17 @@ static void test_keep(void)
 	ok(pl_evidence_find(directory, "12", found, sizeof(found)) == 0 && strcmp(found, path) == 0,
 	   "and by its pid");
 	ok(pl_evidence_find(directory, "1", found, sizeof(found)) == -2, "not by a part of it");
+	about.about = PL_ABOUT_SUM;
+	keep_one(12, path, sizeof(path));
+	about.about = PL_ABOUT_CGROUP;
+	keep_one(12, found, sizeof(found));
+	about.about = PL_ABOUT_PROCESS;
+	ok(strcmp(path, found) != 0 && strstr(path, "_-0.sum-") && strstr(found, "_-0.cgroup-"),
+	   "alarms of one moment that blame no process have files of their own");
+	is_num(count_files(), 5 + 1, "which count like the others");
+	ok(pl_evidence_find(directory, "api/\"\n", found, sizeof(found)) == 0 &&
+	       strstr(found, "-0.") != NULL,
+	   "and are found by the match");
 	ok(pl_evidence_keep("/proc/nowhere", 5, &about, "{}", 2, path, sizeof(path)) < 0,
 	   "a directory that cannot be made is told");
 }
@@ -387,6 +558,9 @@ int main(int argc, char **argv)
 		return 1;
 	test_tally();
 	test_compose();
+	test_runs();
+	test_sum();
+	test_cgroup();
 	test_census();
 	test_line();
 	test_keep();

@@ -266,7 +266,7 @@ static void keep_evidence(struct thread *thread, struct pl_job *job)
 {
 	const struct pl_worker *worker = thread->worker;
 	struct pl_evidence_case *about = job->evidence;
-	struct pl_evidence_facts *facts = malloc(sizeof(*facts));
+	struct pl_evidence_facts *facts = calloc(1, sizeof(*facts));
 
 	if (job->with_regions) {
 		read_regions(thread, job);
@@ -277,7 +277,9 @@ static void keep_evidence(struct thread *thread, struct pl_job *job)
 	}
 	job->error = -ENOMEM;
 	if (facts) {
-		pl_evidence_gather(worker->fs, job->ident.pid, worker->config->evidence_arguments, facts);
+		if (job->ident.pid > 0)
+			pl_evidence_gather(worker->fs, job->ident.pid, worker->config->evidence_arguments,
+			                   facts);
 		write_evidence(worker, job, facts);
 	}
 	free(facts);

@@ -65,9 +65,43 @@ static void add_flag(yajl_gen gen, const char *name, bool flag)
 	yajl_gen_bool(gen, flag);
 }
 
+static const char *const abouts[PL_ABOUT_COUNT] = {
+	[PL_ABOUT_PROCESS] = "process",
+	[PL_ABOUT_RUNS] = "runs",
+	[PL_ABOUT_SUM] = "sum",
+	[PL_ABOUT_CGROUP] = "cgroup",
+};
+
+const char *pl_evidence_about_name(enum pl_evidence_about about)
+{
+	return (unsigned)about < PL_ABOUT_COUNT ? abouts[about] : "process";
+}
+
 static double or_none(bool known, double value)
 {
 	return known ? value : NAN;
+}
+
+static bool blames_process(const struct pl_evidence_case *c)
+{
+	return c->about == PL_ABOUT_PROCESS;
+}
+
+/* Whose files and threads these are, when nobody is to blame. */
+static void add_example(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	if (blames_process(c))
+		return;
+	key(gen, "example");
+	if (c->ident.pid <= 0) {
+		yajl_gen_null(gen);
+		return;
+	}
+	yajl_gen_map_open(gen);
+	add_number(gen, "pid", c->ident.pid);
+	add_text(gen, "comm", c->example);
+	add_number(gen, "anonymous_bytes", c->example_bytes);
+	yajl_gen_map_close(gen);
 }
 
 static void add_identity(yajl_gen gen, const struct pl_evidence_case *c,
@@ -80,7 +114,9 @@ static void add_identity(yajl_gen gen, const struct pl_evidence_case *c,
 	add_number(gen, "time", r->time_s);
 	add_text(gen, "match", c->match);
 	add_text(gen, "comm", c->comm);
-	add_number(gen, "pid", c->ident.pid);
+	add_text(gen, "about", pl_evidence_about_name(c->about));
+	add_number(gen, "pid", or_none(blames_process(c), c->ident.pid));
+	add_example(gen, c);
 	add_number(gen, "start_time", or_none(r->subject.start_s > 0, r->subject.start_s));
 	add_text(gen, "program", facts->program);
 	add_text(gen, "command", facts->command);
@@ -135,9 +171,20 @@ static void add_gates(yajl_gen gen, const struct pl_evidence *e)
 	yajl_gen_array_close(gen);
 }
 
-/* Every series that is judged, with each gate: what a verdict rests on. */
-static void add_judged(yajl_gen gen, const struct pl_track *t)
+/* Where a process has threads, a sum has processes. */
+static const char *metric_of(const struct pl_evidence_case *c, unsigned tracked)
 {
+	if (c->about == PL_ABOUT_SUM && tracked == PL_TRACKED_THREADS)
+		return "processes";
+	if (c->about == PL_ABOUT_CGROUP && tracked == PL_TRACKED_U)
+		return "cgroup";
+	return pl_explain_metric(pl_track_series((enum pl_tracked)tracked));
+}
+
+/* Every series that is judged, with each gate: what a verdict rests on. */
+static void add_judged(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	const struct pl_track *t = &c->track;
 	const double per_hour = 3600 * t->time_scale;
 
 	key(gen, "judged");
@@ -146,7 +193,7 @@ static void add_judged(yajl_gen gen, const struct pl_track *t)
 		const struct pl_judge_state *s = &t->judged[i];
 
 		yajl_gen_map_open(gen);
-		add_text(gen, "metric", pl_explain_metric(pl_track_series((enum pl_tracked)i)));
+		add_text(gen, "metric", metric_of(c, i));
 		add_text(gen, "verdict", pl_verdict_name((enum pl_verdict)s->verdict));
 		add_text(gen, "reason", pl_reason_name((enum pl_reason)s->reason));
 		add_number(gen, "rate_per_hour", s->last.rate_per_s * per_hour);
@@ -160,15 +207,23 @@ static void add_judged(yajl_gen gen, const struct pl_track *t)
 	yajl_gen_array_close(gen);
 }
 
-static void add_attribution(yajl_gen gen, const struct pl_attribution *a)
+static const char *unit_of(const struct pl_evidence_case *c, enum pl_driver driver)
 {
+	return c->about == PL_ABOUT_SUM && driver == PL_DRIVER_THREADS ? "process"
+	                                                               : pl_driver_unit(driver);
+}
+
+static void add_attribution(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	const struct pl_attribution *a = &c->track.attribution;
+
 	key(gen, "grows_with");
 	yajl_gen_array_open(gen);
 	for (unsigned d = PL_DRIVER_CONNECTIONS; d < PL_DRIVER_COUNT; d++) {
 		if (a->share[d] < 0)
 			continue;
 		yajl_gen_map_open(gen);
-		add_text(gen, "unit", pl_driver_unit((enum pl_driver)d));
+		add_text(gen, "unit", unit_of(c, (enum pl_driver)d));
 		add_number(gen, "share", (double)a->share[d]);
 		add_number(gen, "error", (double)a->share_error[d]);
 		yajl_gen_map_close(gen);
@@ -301,9 +356,57 @@ static void add_limits(yajl_gen gen, const struct pl_values *values)
 	yajl_gen_map_close(gen);
 }
 
+static void add_runs(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	if (c->about != PL_ABOUT_RUNS)
+		return;
+	key(gen, "runs");
+	yajl_gen_array_open(gen);
+	for (uint32_t i = 0; i < c->run_count; i++) {
+		const struct pl_evidence_run *run = &c->runs[i];
+
+		yajl_gen_map_open(gen);
+		add_number(gen, "begin", run->begin_s);
+		add_number(gen, "end", run->end_s);
+		add_number(gen, "rate_bytes_per_hour", run->rate_per_h);
+		add_number(gen, "grown", run->grown_bytes);
+		add_number(gen, "level", run->level_bytes);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+static void add_cgroup(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	if (c->about != PL_ABOUT_CGROUP)
+		return;
+	key(gen, "cgroup");
+	yajl_gen_map_open(gen);
+	add_text(gen, "path", c->cgroup);
+	add_number(gen, "unexplained_before", (double)pl_cgroup_unexplained_bytes(&c->parts_before));
+	add_number(gen, "unexplained_now", (double)pl_cgroup_unexplained_bytes(&c->parts_now));
+	key(gen, "parts");
+	yajl_gen_array_open(gen);
+	for (unsigned p = 0; p < PL_CGROUP_PART_COUNT; p++) {
+		if (!((c->parts_now.known >> p) & 1))
+			continue;
+		yajl_gen_map_open(gen);
+		add_text(gen, "part", pl_cgroup_part_name((enum pl_cgroup_part)p));
+		add_text(gen, "words", pl_cgroup_part_words((enum pl_cgroup_part)p));
+		add_flag(gen, "unexplained", pl_cgroup_part_is_unexplained((enum pl_cgroup_part)p));
+		add_number(gen, "before", (double)c->parts_before.bytes[p]);
+		add_number(gen, "now", (double)c->parts_now.bytes[p]);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+	yajl_gen_map_close(gen);
+}
+
 static void add_siblings(yajl_gen gen, const struct pl_evidence_case *c)
 {
-	key(gen, "siblings");
+	if (!blames_process(c))
+		add_number(gen, "member_count", c->member_count);
+	key(gen, blames_process(c) ? "siblings" : "members");
 	yajl_gen_array_open(gen);
 	for (uint32_t i = 0; i < c->sibling_count; i++) {
 		yajl_gen_map_open(gen);
@@ -337,13 +440,14 @@ static void add_series(yajl_gen gen, const struct pl_track *t, enum pl_level lev
 	yajl_gen_map_close(gen);
 }
 
-static void add_history(yajl_gen gen, const struct pl_track *t)
+static void add_history(yajl_gen gen, const struct pl_evidence_case *c)
 {
+	const struct pl_track *t = &c->track;
+	const char *main_name = c->about == PL_ABOUT_CGROUP ? "unexplained" : "anonymous";
 	static const struct {
 		enum pl_series series;
 		const char *name;
 	} rows[] = {
-		{ PL_SERIES_U, "anonymous" },
 		{ PL_SERIES_SHMEM, "shmem" },
 		{ PL_SERIES_THREADS, "threads" },
 		{ PL_SERIES_FDS, "fds" },
@@ -353,9 +457,12 @@ static void add_history(yajl_gen gen, const struct pl_track *t)
 
 	key(gen, "history");
 	yajl_gen_array_open(gen);
-	add_series(gen, t, PL_LEVEL_5MIN, PL_SERIES_U, "anonymous");
+	add_series(gen, t, PL_LEVEL_5MIN, PL_SERIES_U, main_name);
+	add_series(gen, t, PL_LEVEL_30MIN, PL_SERIES_U, main_name);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		add_series(gen, t, PL_LEVEL_30MIN, rows[i].series, rows[i].name);
+		add_series(gen, t, PL_LEVEL_30MIN, rows[i].series,
+		           c->about == PL_ABOUT_SUM && rows[i].series == PL_SERIES_THREADS ? "processes"
+		                                                                           : rows[i].name);
 	yajl_gen_array_close(gen);
 }
 
@@ -367,6 +474,51 @@ static enum pl_region region_named(const char *name)
 	return PL_REGION_COUNT;
 }
 
+static void add_steps(yajl_gen gen, const struct pl_next_step *steps, size_t count)
+{
+	key(gen, "next");
+	yajl_gen_array_open(gen);
+	for (size_t i = 0; i < count; i++) {
+		yajl_gen_map_open(gen);
+		add_text(gen, "step", steps[i].step);
+		add_text(gen, "cost", steps[i].cost);
+		yajl_gen_map_close(gen);
+	}
+	yajl_gen_array_close(gen);
+}
+
+/* An allocator's tools see nothing of it. */
+static void add_cgroup_advice(yajl_gen gen, const struct pl_evidence_case *c)
+{
+	const char *contain[2];
+	struct pl_next_step next;
+	unsigned part = 0;
+	size_t count = 1;
+
+	while (part < PL_CGROUP_PART_COUNT &&
+	       strcmp(pl_cgroup_part_name((enum pl_cgroup_part)part), c->where) != 0)
+		part++;
+	pl_advice_cgroup((enum pl_cgroup_part)part, contain, &next);
+	count = contain[0] != NULL;
+	count += pl_advice_contain(PL_DRIVER_NONE, PL_REGION_COUNT, 0, contain + count, 1);
+	key(gen, "contain");
+	yajl_gen_array_open(gen);
+	for (size_t i = 0; i < count; i++)
+		add_string(gen, contain[i]);
+	yajl_gen_array_close(gen);
+	add_steps(gen, &next, 1);
+}
+
+/* What the runs or the sum of processes grow with is not what the example does. */
+static enum pl_driver driver_of(const struct pl_evidence_case *c)
+{
+	const enum pl_driver driver = (enum pl_driver)c->track.attribution.driver;
+
+	return c->about == PL_ABOUT_RUNS || (c->about == PL_ABOUT_SUM && driver == PL_DRIVER_THREADS)
+	           ? PL_DRIVER_NONE
+	           : driver;
+}
+
 static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t runtimes)
 {
 	const char *contain[PL_ADVICE_MOST];
@@ -374,8 +526,7 @@ static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t 
 	const bool census =
 		!c->has_census && pl_advice_census(region_named(c->where), runtimes, &next[0]);
 	const enum pl_region region = region_named(c->where);
-	size_t count = pl_advice_contain((enum pl_driver)c->track.attribution.driver, region, runtimes,
-	                                 contain, PL_ADVICE_MOST);
+	size_t count = pl_advice_contain(driver_of(c), region, runtimes, contain, PL_ADVICE_MOST);
 
 	key(gen, "contain");
 	yajl_gen_array_open(gen);
@@ -383,31 +534,28 @@ static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t 
 		add_string(gen, contain[i]);
 	yajl_gen_array_close(gen);
 	count = census + pl_advice_next(region, runtimes, next + census, 2);
-	key(gen, "next");
-	yajl_gen_array_open(gen);
-	for (size_t i = 0; i < count; i++) {
-		yajl_gen_map_open(gen);
-		add_text(gen, "step", next[i].step);
-		add_text(gen, "cost", next[i].cost);
-		yajl_gen_map_close(gen);
-	}
-	yajl_gen_array_close(gen);
+	add_steps(gen, next, count);
 }
 
 static void write_case(yajl_gen gen, const struct pl_evidence_case *c,
                        const struct pl_evidence_facts *facts, bool with_history)
 {
 	const uint32_t runtimes = c->has_ledger ? c->ledger.runtimes : 0;
-	const bool is_judged = c->track.sample_count > 0;
+	const bool has_track = c->track.sample_count > 0;
+	const bool is_told = !blames_process(c) || has_track;
 
 	yajl_gen_map_open(gen);
 	add_identity(gen, c, facts);
 	add_text(gen, "message", c->report.message);
-	if (is_judged) {
+	if (is_told)
 		add_verdict(gen, c);
-		add_judged(gen, &c->track);
-		add_attribution(gen, &c->track.attribution);
+	/* runs are compared with each other: the gates of the one under way say nothing */
+	if (has_track && c->about != PL_ABOUT_RUNS) {
+		add_judged(gen, c);
+		add_attribution(gen, c);
 	}
+	add_runs(gen, c);
+	add_cgroup(gen, c);
 	add_runtimes(gen, runtimes);
 	if (c->has_ledger) {
 		add_regions(gen, &c->ledger, &c->idle);
@@ -418,11 +566,14 @@ static void write_case(yajl_gen gen, const struct pl_evidence_case *c,
 	add_tally(gen, "sockets", &facts->sockets);
 	add_tally(gen, "threads", &facts->threads);
 	add_limits(gen, &c->values);
-	if (is_judged)
+	if (is_told)
 		add_siblings(gen, c);
-	add_advice(gen, c, runtimes);
-	if (is_judged && with_history)
-		add_history(gen, &c->track);
+	if (c->about == PL_ABOUT_CGROUP)
+		add_cgroup_advice(gen, c);
+	else
+		add_advice(gen, c, runtimes);
+	if (has_track && with_history)
+		add_history(gen, c);
 	yajl_gen_map_close(gen);
 }
 
@@ -490,7 +641,8 @@ void pl_evidence_set_report(struct pl_evidence_case *out, const struct pl_report
 	copy_word(out->where, sizeof(out->where), report->where);
 	copy_word(out->limit, sizeof(out->limit), report->limit);
 	copy_word(out->unit, sizeof(out->unit), report->unit);
-	out->report.subject.match = out->report.subject.comm = NULL;
+	copy_word(out->cgroup, sizeof(out->cgroup), report->subject.cgroup);
+	out->report.subject.match = out->report.subject.comm = out->report.subject.cgroup = NULL;
 	out->report.reason = out->report.metric = out->report.where = NULL;
 	out->report.limit = out->report.unit = out->report.census = NULL;
 }

@@ -51,7 +51,20 @@ struct pl_evidence_facts {
 void pl_evidence_gather(const struct pl_procfs *fs, int32_t pid, bool with_arguments,
                         struct pl_evidence_facts *out);
 
-#define PL_EVIDENCE_SIBLINGS 16
+#define PL_EVIDENCE_SIBLINGS 20
+#define PL_EVIDENCE_MOST_RUNS 16
+
+/* What an alarm is about. Only the first one blames a process. */
+enum pl_evidence_about {
+	PL_ABOUT_PROCESS,
+	PL_ABOUT_RUNS,   /* every run of the program grew alike */
+	PL_ABOUT_SUM,    /* the processes of a match, added up */
+	PL_ABOUT_CGROUP, /* memory that no process explains */
+};
+#define PL_ABOUT_COUNT 4
+
+/* "process", "runs", "sum", "cgroup". */
+const char *pl_evidence_about_name(enum pl_evidence_about about);
 
 struct pl_evidence_sibling {
 	int32_t pid;
@@ -60,23 +73,44 @@ struct pl_evidence_sibling {
 	double rate_per_h;
 };
 
-/* What is known of the process, copied out of the engine. */
+/* A run of the program that is over. */
+struct pl_evidence_run {
+	double begin_s; /* Unix time */
+	double end_s;
+	double rate_per_h;
+	double grown_bytes; /* after its first quarter */
+	double level_bytes; /* at the end of that */
+};
+
+/*
+ * What is known, copied out of the engine. What only a process has - its identity, values, ledger,
+ * facts - is that of the process to blame, or else of an example: the largest one that is alive.
+ */
 struct pl_evidence_case {
+	enum pl_evidence_about about;
 	char match[PL_EVIDENCE_TEXT];
 	char comm[64];
-	struct pl_ident ident;
+	struct pl_ident ident;   /* pid 0: none is alive */
+	char example[64];        /* its name, where no process is to blame */
+	double example_bytes;    /* anonymous */
 	struct pl_report report; /* its borrowed strings are not used */
 	char reason[32];
 	char metric[16];
-	char where[16];
+	char where[24];
 	char limit[24];
 	char unit[32];
 	struct pl_values values; /* the last sample: limits among them */
-	struct pl_track track;
+	struct pl_track track;   /* RUNS: of the example; SUM, CGROUP: of just that */
 	bool has_ledger;
 	struct pl_ledger ledger;
 	struct pl_region_idle idle; /* without any reading: it was not looked at */
-	uint32_t sibling_count;
+	uint32_t run_count;         /* RUNS; the oldest first */
+	struct pl_evidence_run runs[PL_EVIDENCE_MOST_RUNS];
+	char cgroup[PL_CGROUP_PATH_SIZE]; /* CGROUP */
+	struct pl_cgroup_parts parts_before;
+	struct pl_cgroup_parts parts_now;
+	uint32_t member_count;  /* that are alive: of the match, or in the cgroup */
+	uint32_t sibling_count; /* the largest first, without the one to blame */
 	struct pl_evidence_sibling siblings[PL_EVIDENCE_SIBLINGS];
 	bool has_census;
 	struct pl_census_report census;
@@ -93,9 +127,9 @@ int pl_evidence_compose(const struct pl_evidence_case *about, const struct pl_ev
                         char **text, size_t *len);
 
 /*
- * Stores it in `directory` (made if need be, mode 0700) under a name of match, pid and time, and
- * deletes the oldest evidence beyond `most_files`. Writes the path into `path`. Returns 0, -errno;
- * -EPERM when the directory is not safe (pl_state_open_directory()).
+ * Stores it in `directory` (made if need be, mode 0700) under a name of match, pid (or what else it
+ * is about) and time, and deletes the oldest evidence beyond `most_files`. Writes the path into
+ * `path`. Returns 0, -errno; -EPERM when the directory is not safe (pl_state_open_directory()).
  */
 int pl_evidence_keep(const char *directory, uint32_t most_files,
                      const struct pl_evidence_case *about, const char *text, size_t len, char *path,

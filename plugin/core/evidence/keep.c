@@ -39,6 +39,15 @@ static void clean(const char *from, char *out, size_t size)
 	out[n] = '\0';
 }
 
+/* A process by its pid; "0.sum" can hardly be the name of a match, which files are found by. */
+static void whom(const struct pl_evidence_case *about, char *out, size_t size)
+{
+	if (about->about == PL_ABOUT_PROCESS)
+		snprintf(out, size, "%d", (int)about->ident.pid);
+	else
+		snprintf(out, size, "0.%s", pl_evidence_about_name(about->about));
+}
+
 static void stamp(double time_s, char *out, size_t size)
 {
 	const time_t t = (time_t)time_s;
@@ -108,6 +117,7 @@ int pl_evidence_keep(const char *directory, uint32_t most_files,
                      size_t size)
 {
 	char name[80];
+	char who[24];
 	char when[32];
 	int fd;
 	int err;
@@ -115,9 +125,9 @@ int pl_evidence_keep(const char *directory, uint32_t most_files,
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	clean(about->match, name, sizeof(name));
+	whom(about, who, sizeof(who));
 	stamp(about->report.time_s, when, sizeof(when));
-	if ((size_t)snprintf(path, size, "%s/" PREFIX "%s-%d-%s-%s" SUFFIX, directory, name,
-	                     (int)about->ident.pid, when,
+	if ((size_t)snprintf(path, size, "%s/" PREFIX "%s-%s-%s-%s" SUFFIX, directory, name, who, when,
 	                     pl_verdict_name(about->report.verdict)) >= size)
 		return -ENAMETOOLONG;
 	fd = pl_state_open_directory(directory);

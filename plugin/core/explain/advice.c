@@ -147,3 +147,41 @@ size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_s
 		out[count++] = steps[sizeof(steps) / sizeof(steps[0]) - 1].next;
 	return count;
 }
+
+static const struct {
+	const char *contain;
+	struct pl_next_step next;
+} by_part[PL_CGROUP_PART_COUNT] = {
+	[PL_CGROUP_TMPFS] = { "Remove what nobody needs from /dev/shm, /run and other tmpfs, and give "
+	                      "those mounts a size= of their own.",
+	                      { "df -t tmpfs and du -x on those mounts, ipcs -m, and lsof +L1 for "
+	                        "memfd and deleted files that are still open",
+	                        "directories and descriptors are listed; no process is stopped" } },
+	[PL_CGROUP_SOCK] = { "Cap the number of connections and their buffers (net.ipv4.tcp_rmem, "
+	                     "tcp_wmem), and close those whose peer has stopped to read.",
+	                     { "ss -tmp: a large Recv-Q is a program that does not read, a large "
+	                       "Send-Q a peer that does not",
+	                       "one pass over the sockets of the network namespace" } },
+	[PL_CGROUP_TABLES] = { "Page tables follow what is mapped and was touched, in every process "
+	                       "anew: cap the processes, or back large shared mappings by huge pages.",
+	                       { "VmPTE in /proc/PID/status of each of its processes, twice",
+	                         "two small reads a process" } },
+	[PL_CGROUP_OBJECTS] = { NULL,
+	                        { "slabtop -o -s c twice, some time apart: which cache grows (dentry, "
+	                          "filp, sock_inode_cache, ...)",
+	                          "one read of /proc/slabinfo, as root" } },
+	[PL_CGROUP_STACKS] = { "Each thread has a kernel stack: cap the pools that start them.",
+	                       { "Threads in /proc/PID/status of each of its processes, twice",
+	                         "two small reads a process" } },
+};
+
+void pl_advice_cgroup(enum pl_cgroup_part part, const char **contain, struct pl_next_step *next)
+{
+	static const struct pl_next_step any = {
+		"memory.stat of the cgroup twice, some time apart: which line grows", "two small reads"
+	};
+	const bool known = (unsigned)part < PL_CGROUP_PART_COUNT && by_part[part].next.step;
+
+	*contain = known ? by_part[part].contain : NULL;
+	*next = known ? by_part[part].next : any;
+}

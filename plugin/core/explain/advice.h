@@ -9,6 +9,7 @@
 
 #include "explain/attribution.h"
 #include "regions/regions.h"
+#include "sample/cgroup.h"
 
 #define PL_ADVICE_MOST 6
 
@@ -31,5 +32,11 @@ bool pl_advice_census(enum pl_region region, uint32_t runtimes, struct pl_next_s
  * Returns how many. */
 size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_step *out,
                       size_t most);
+
+/*
+ * The same for memory that no process explains, by the part that grows. *contain is NULL where
+ * there is nothing but a limit and a restart.
+ */
+void pl_advice_cgroup(enum pl_cgroup_part part, const char **contain, struct pl_next_step *next);
 
 #endif

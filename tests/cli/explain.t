@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""What `explain` prints of evidence that blames no process."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROCLEAK = os.path.join(os.environ.get("BUILD", "build"), "procleak")
+MIB = 1 << 20
+count = 0
+failed = 0
+
+
+def ok(condition, name, *details):
+    global count, failed
+    count += 1
+    print("%sok %d - %s" % ("" if condition else "not ", count, name))
+    if not condition:
+        failed += 1
+        for detail in details:
+            print("# %s" % str(detail).replace("\n", "\n# "))
+    sys.stdout.flush()
+
+
+def explain(directory, **members):
+    case = {"format": "procleak-evidence", "message": "api leaking", "match": "api", "pid": None,
+            "verdict": "leaking", "cause": "unknown",
+            "example": {"pid": 4121, "comm": "api\033[2J"}}
+    case.update(members)
+    path = os.path.join(directory, "case.json")
+    with open(path, "w", encoding="ascii") as out:
+        json.dump(case, out)
+    return subprocess.run([PROCLEAK, "explain", path], stdout=subprocess.PIPE, text=True, timeout=30,
+                          env={"TZ": "UTC", "PATH": os.environ["PATH"]}, check=False).stdout
+
+
+def check_runs(directory):
+    run = {"begin": 1700000000, "end": 1700007200, "rate_bytes_per_hour": 3 * MIB,
+           "grown": 5 * MIB, "level": 70 * MIB}
+    out = explain(directory, about="runs", runs=[run, run])
+    ok("past runs of the program" in out, "an alarm about past runs says so", out)
+    ok(out.count("2023-11-14 22:13:20") == 2 and "5.00 MiB" in out, "and lists them", out)
+    ok("compared by their memory alone" in out, "and why no cause is told", out)
+    ok("process 4121 (api?[2J)" in out, "the example is named, made safe", out)
+    out = explain(directory, about="runs", runs=[run], example=None)
+    ok("no process of it was running" in out, "or it is said that there was none", out)
+
+
+def check_sum(directory):
+    members = [{"pid": 10 + i, "verdict": "steady", "anonymous_bytes": 9 * MIB} for i in range(3)]
+    out = explain(directory, about="sum", members=members, member_count=40, unit="process",
+                  bytes_per_unit=9 * MIB)
+    ok("the sum of 40 processes" in out, "an alarm about a sum says of how many", out)
+    ok("the largest first" in out and "and 37 more" in out, "and tells the largest of them", out)
+    ok("the number of processes" in out and "cannot tell" not in out, "with the cause", out)
+
+
+def check_cgroup(directory):
+    parts = [{"part": "tmpfs", "words": "tmpfs files", "unexplained": True, "before": 0,
+              "now": 55 * MIB},
+             {"part": "anon", "words": "anonymous memory", "unexplained": False,
+              "before": 48 * MIB, "now": 48 * MIB}]
+    out = explain(directory, about="cgroup",
+                  cgroup={"path": "/a\033.service", "parts": parts, "unexplained_before": 0,
+                          "unexplained_now": 55 * MIB})
+    ok("cgroup     /a?.service" in out, "an alarm about a cgroup has its path, made safe", out)
+    ok("* tmpfs files" in out and "* anonymous memory" not in out,
+       "and marks what no process explains", out)
+    ok("55.0 MiB  * in all" in out, "and adds that up", out)
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    check_runs(scratch)
+    check_sum(scratch)
+    check_cgroup(scratch)
+print("1..%d" % count)
+sys.exit(1 if failed else 0)
