@@ -51,8 +51,9 @@ struct tree_process *tree_begin(int32_t pid, const char *comm, int64_t anon_kib)
 
 		if (process->pid != 0)
 			continue;
+		inode++;
 		*process = (struct tree_process){ .pid = pid,
-			                              .inode = ++inode,
+			                              .inode = inode,
 			                              .start_ticks = (uint64_t)(tree.uptime_s * 100),
 			                              .start_code = 4096,
 			                              .anon_kib = anon_kib,
@@ -471,6 +472,9 @@ int pl_state_set_aside(const char *path)
 {
 	(void)path;
 	tree.set_aside_count++;
+	free(tree.state);
+	tree.state = NULL;
+	tree.state_len = 0;
 	return 0;
 }
 

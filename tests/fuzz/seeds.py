@@ -38,6 +38,16 @@ MAPS = (b"55d000000000-55d000002000 r--p 00000000 fe:00 11  /usr/bin/server\n"
         b"7f0010000000-7f0010001000 ---p 00000000 00:00 0 \n"
         b"7f0010001000-7f0010801000 rw-p 00000000 00:00 0 \n"
         b"7f0010a00000-7f0010b00000 r-xp 00000000 fe:00 13  /srv/a\\012b (deleted)\n")
+# Lives that the engine sees, in the words of engine_fuzz.c: a leak that is found, one that Auto finds,
+# exec and a pid that is used again, reads that fail and a damaged state, a file that lies, a limit.
+GROW, HOURS = b"\4\0\0\x80\0\0\5", b"\x0f\x3f\5"
+ENGINE = (b"\x10\0\0\3\x20\0\0\1\4\x10\0" + GROW + HOURS * 2 + b"\x0b" + HOURS * 2,
+          b"\x30\0\7\3\x70\0" + GROW + HOURS * 2 + b"\x0b" + HOURS,
+          b"\x11\0\0\3\x20\0\x0f\3\2\3\0\x09\x0f\3\2\6\0\1\x0f\3\2\2\0\x0f\3\2\0\2\5\x09\x09",
+          b"\x12\0\0\3\x20\0\0\3\5\1\1\x0f\3\2\x09\2\3\4\x0f\x14\2\x0c\3\0\x09\x41",
+          b"\x12\0\0\3\x20\0\7\0\1\x14RssAnon:\t 99999999999999999999 kB\nVmSwap:\t 18446744073709551615"
+          b" kB\n\n\n\n\n\n\n" + HOURS + b"\x08" + HOURS,
+          b"\x12\x0d\x3c\0\0\3\x20\0" + GROW + b"\x0f\x3f\1\x0f\x3f\2")
 LARGEST_SEED = 4096  # bytes: what is longer slows the search down
 
 
@@ -91,6 +101,8 @@ def main():
     write(output, "config", CONFIG)
     for text in NETDATA:
         write(output, "netdata", text)
+    for life in ENGINE:
+        write(output, "engine", life)
     write(output, "conf", CONF)
     write(output, "census_maps", MAPS)
     write(output, "windows", b"\x20" + MAPS)
