@@ -21,6 +21,9 @@
 #define WINDOW_MIB 2.0
 #define WALK_OVER_WINDOW 4.0 /* smaps looks at each page more closely */
 #define MISS_SHARE 0.1
+#define SMALL_BYTES (8ULL << 20)
+#define SMALL_MAPPINGS 500
+#define SMALL_US 1000.0 /* what such a process takes, at the most */
 #define MISS_BYTES (16.0 * 1024 * 1024)
 
 void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *process)
@@ -102,6 +105,21 @@ static double sampled_us(const struct pl_engine *engine, const struct pl_process
 }
 
 /*
+ * So little to read that a sample takes as long: if reading it took too long once, that was because
+ * something else ran meanwhile.
+ */
+static bool is_small(const struct pl_process *process)
+{
+	uint64_t rss_bytes;
+	uint64_t mapping_count;
+
+	return pl_values_get(&process->sample.values, PL_M_RSS, &rss_bytes) &&
+	       rss_bytes < SMALL_BYTES &&
+	       (!pl_values_get(&process->sample.values, PL_M_MAPS, &mapping_count) ||
+	        mapping_count < SMALL_MAPPINGS);
+}
+
+/*
  * What the next reading will cost. When all of smaps would hold the lock for too long, a sample
  * will have to do; below 0: and that would, too.
  */
@@ -113,6 +131,8 @@ static double plan(const struct pl_engine *engine, const struct pl_process *proc
 
 	if (pl_engine_lock_spacing_s(engine, cost_us) >= 0)
 		return cost_us;
+	if (is_small(process) && pl_engine_lock_spacing_s(engine, SMALL_US) >= 0)
+		return SMALL_US;
 	if (pl_budget_spacing_s(&engine->budget, sample_us) < 0 || window_count(engine) < WINDOWS_LEAST)
 		return -1;
 	*sample = (struct pl_sampled_request){
