@@ -12,7 +12,7 @@ class Injector:
     """Counts over all runs; each run has a file of counters of its own."""
 
     def __init__(self, build, directory):
-        self.library = os.path.join(build, "tests", "host", "libinject_faults.so")
+        self.preload = os.path.join(build, "tests", "host", "libinject_faults.so")
         self.directory = directory
         self.run_count = 0
         self.totals = dict.fromkeys(KINDS, 0)
@@ -25,7 +25,7 @@ class Injector:
             file.write(bytes(SIZE))
         os.chmod(path, 0o666)
         words = " ".join("%s=%d" % item for item in plan.items())
-        return {"LD_PRELOAD": self.library, "INJECT": "kinds=%s %s" % (kinds, words),
+        return {"LD_PRELOAD": self.preload, "INJECT": "kinds=%s %s" % (kinds, words),
                 "INJECT_COUNTS": path}, path
 
     def collect(self, path):
