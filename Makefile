@@ -176,7 +176,7 @@ region-programs: $(REGION_PROGRAMS)
 # After sudo, what was built belongs to whoever owns the source again.
 GIVE_BACK = if [ "$$(id -u)" = 0 ] && [ -e $(BUILD) ]; then chown -R --reference=. $(BUILD); fi
 TESTS = $(UNIT_BIN) $(sort $(wildcard tests/*/*.t))
-JOBS ?= 6
+JOBS ?= 4
 
 deps: ## install what is missing (Debian packages; root only when something is)
 	@packaging/deps.sh

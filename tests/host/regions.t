@@ -22,7 +22,7 @@ def _run_awk(text, path):
 def main():
     server = program("leaky-server", "--name", NAME)
     # a baseline is read a minute after the start; no time is left for that here
-    daemon = collectd('TimeScale 60\nProcess "%s"' % NAME).start()
+    daemon = collectd('TimeScale 60\nMaxLockTime 1000\nProcess "%s"' % NAME).start()
     instance = NAME + "-regions"
     wait_for(lambda: daemon.value(instance, "memory-heap") is not None)
     want = heap_bytes(server.pid)
