@@ -48,7 +48,7 @@ with tempfile.TemporaryDirectory() as directory:
             "--set", "EvidenceDir=" + evidence, "--set", "EvidenceArguments=true"]
     seen = {}
     for title, arguments in {
-            "watch": ["watch", "--for", "22", *fast, pid],
+            "watch": ["watch", "--for", "36", *fast, pid],
             "watch --json": ["watch", "--json", "--readings", "--for", "2", pid],
             "record": ["record", "--for", "1", pid],
             "explain": ["explain", "--dir", evidence, pid],

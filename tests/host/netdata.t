@@ -135,9 +135,10 @@ ok(daemon.last(LEAKY + "_memory", "anon") is None, "its memory is a gap, not a z
 run_server(LEAKY, "--buffer", "128K")
 ok(wait_for(lambda: daemon.last(LEAKY + "_memory", "anon")),
    "the next one goes on in the same chart")
-time.sleep(5)
-ok(any(line[0] == "procleak_leaking" and line[2] == "CLEAR" for line in daemon.notified()[begin:]),
+ok(wait_for(lambda: any(line[0] == "procleak_leaking" and line[2] == "CLEAR"
+                        for line in daemon.notified()[begin:])),
    "of the end of the leak it is told", daemon.notified()[begin:])
+time.sleep(5)
 raised = [line for line in daemon.notified()[begin:] if line[2] in ("WARNING", "CRITICAL")]
 ok(not raised, "and nothing is raised by a restart", raised)
 ok(daemon.status("procleak_leaking", STEADY + "_verdict") == "CLEAR",

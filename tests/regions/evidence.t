@@ -35,7 +35,8 @@ def watch(directory):
         leak.stdin.flush()
         out = subprocess.run(
             [PROCLEAK, "watch", "--json", "--for", "38", "--set", "TimeScale=3600", "--set",
-             "Season=false", "--set", "EvidenceDir=" + directory, str(leak.pid)],
+             "Season=false", "--set", "MaxLockTime=1000", "--set",
+             "EvidenceDir=" + directory, str(leak.pid)],
             stdout=subprocess.PIPE, text=True, timeout=120, check=False).stdout
     finally:
         leak.kill()

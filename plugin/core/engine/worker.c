@@ -160,24 +160,47 @@ struct regions {
 	char buf[65536];
 };
 
-static void feed_regions(void *ctx, const char *text, size_t len)
-{
-	pl_regions_feed(ctx, text, len);
-}
-
 static uint64_t micros(double seconds)
 {
 	return seconds > 0 ? (uint64_t)(seconds * 1e6) : 0;
 }
 
+/* The kernel takes the lock afresh for each piece; it is free while that is parsed. */
+struct regions_feed {
+	struct pl_region_scan *scan;
+	double call_s; /* when the call under way began */
+	double held_s;
+	double longest_s;
+};
+
+static void note_call(struct regions_feed *feed)
+{
+	const double took_s = now_s() - feed->call_s;
+
+	feed->held_s += took_s;
+	if (took_s > feed->longest_s)
+		feed->longest_s = took_s;
+}
+
+static void feed_regions(void *ctx, const char *text, size_t len)
+{
+	struct regions_feed *feed = ctx;
+
+	note_call(feed);
+	pl_regions_feed(feed->scan, text, len);
+	feed->call_s = now_s();
+}
+
 static void read_smaps(const struct pl_worker *worker, struct regions *regions, struct pl_job *job)
 {
-	const double begin_s = now_s();
+	struct regions_feed feed = { .scan = &regions->scan, .call_s = now_s() };
 
 	pl_regions_begin(&regions->scan);
 	job->error = pl_procfs_stream(worker->fs, job->ident.pid, "smaps", regions->buf,
-	                              sizeof(regions->buf), feed_regions, &regions->scan);
-	job->deep.lock_us = micros(now_s() - begin_s);
+	                              sizeof(regions->buf), feed_regions, &feed);
+	note_call(&feed);
+	job->deep.lock_us = micros(feed.held_s);
+	job->deep.longest_us = micros(feed.longest_s) + 1;
 	if (job->error == 0)
 		job->error = pl_regions_end(&regions->scan, job->thread_count, &regions->snapshot);
 	job->regions = &regions->snapshot;
