@@ -28,6 +28,7 @@ CHILDREN = 40
 LATE = 3
 SEEN_S = 10  # to be seen on a busy machine; it takes a tick or two
 GROWTH_BYTES = 2 << 20
+QUEUED_BYTES = 2048  # a value that waits weighs half of that, but the queue is looked at now and then
 CHURN = os.path.join(BUILD, "tests", "soak", "churn")
 
 in_own_pid_namespace()
@@ -58,13 +59,14 @@ daemon = collectd("""
     MinGrowth "1M"
   </Match>
 </Plugin>
+CollectInternalStats true
 PluginDir "%s"
 LoadPlugin match_regex
 <Chain "PostCache">
   <Rule "looked at">
     <Match "regex">
-      PluginInstance "^(self|late|comers|itself)$"
-      Type "^(ps_count|memory|gauge)$"
+      PluginInstance "^(self|late|comers|itself|write_queue)$"
+      Type "^(ps_count|memory|gauge|queue_length)$"
     </Match>
     Target "write"
   </Rule>
@@ -78,15 +80,17 @@ def sizes():
     """What must not grow, by the kernel's own account."""
     pid = daemon.process.pid
     return {"memory": status_bytes([pid], "RssAnon"), "descriptors": fd_count([pid]),
-            "threads": thread_count([pid]), "state": os.path.getsize(state_path)}
+            "threads": thread_count([pid]), "state": os.path.getsize(state_path),
+            "queue": queue.look()}
 
 
 def most(rows):
     return {name: max(row[name] for row in rows) for name in rows[0]}
 
 
-def files_of(match, series):
-    return sorted(glob.glob(os.path.join(directory, "csv", "test", "procleak-" + match, series + "-2*")))
+def files_of(match, series, plugin="procleak"):
+    return sorted(glob.glob(os.path.join(directory, "csv", "test", "%s-%s" % (plugin, match),
+                                         series + "-2*")))
 
 
 def reads():
@@ -96,6 +100,25 @@ def reads():
         with open(path, "rb") as file:
             count += sum(1 for _ in file) - 1
     return count
+
+
+class Queue:
+    """What collectd has read and not yet written: it waits in the memory of whoever read it, and a
+    busy machine writes late. The allocator keeps room for the longest that there was."""
+
+    def __init__(self):
+        self.offsets = {}
+        self.longest = 0
+
+    def look(self):
+        for path in files_of("write_queue", "queue_length", "collectd"):
+            with open(path, "rb") as file:
+                file.seek(self.offsets.get(path, 0))
+                text = file.read()
+            self.offsets[path] = self.offsets.get(path, 0) + text.rfind(b"\n") + 1
+            numbers = [line.split(b",")[1] for line in text.split(b"\n")[:-1] if line[:1].isdigit()]
+            self.longest = max([self.longest, *(int(float(number)) for number in numbers)])
+        return self.longest
 
 
 def newest(match, series):
@@ -152,6 +175,7 @@ def soak():
     return samples, tried, missed, ticks, time.monotonic() - begin
 
 
+queue = Queue()
 daemon.start()
 ok(daemon.wait_rows("comers", "ps_count", 10) and wait_for(lambda: os.path.exists(state_path)),
    "collectd reads every 10 ms", daemon.log())
@@ -162,7 +186,9 @@ print("# %d reads in %.0f s (%.1f ms each), %d newcomers and leavers" % (
 print("# at first %r, at last %r" % (early, late))
 ok(ticks >= TICKS, "%d reads" % TICKS, ticks, took_s)
 ok(tried > 0 and missed == 0, "every newcomer is counted, and every end", tried, missed)
-ok(late["memory"] - early["memory"] < GROWTH_BYTES, "its memory does not grow", early, late)
+allowed_bytes = GROWTH_BYTES + QUEUED_BYTES * (late["queue"] - early["queue"])
+ok(late["memory"] - early["memory"] < allowed_bytes,
+   "its memory does not grow, but for values that waited to be written", early, late)
 ok(late["descriptors"] <= early["descriptors"] + 2, "nor do its descriptors", early, late)
 ok(late["threads"] <= early["threads"], "nor its threads", early, late)
 ok(late["state"] < early["state"] * 1.3 + 65536, "nor the state file", early, late)
@@ -170,7 +196,9 @@ verdict = verdict_of(daemon.process.pid)
 # a short run is over while the daemon's memory still settles, and that may be told
 ok(verdict == "steady" or TICKS < 5000 and verdict in ("learning", "growing"),
    "procleak calls its own daemon %s" % ("steady" if TICKS >= 5000 else "no leak"), verdict)
-errors = [line for line in daemon.complaints() if "[error]" in line]
+# the daemon's statistics of itself, in 5.12
+errors = [line for line in daemon.complaints()
+          if "[error]" in line and "plugin_get_interval: Unable" not in line]
 ok(not errors, "and no error was logged", *errors[:10])
 took_s = daemon.stop()
 ok(took_s is not None and took_s < 10, "it ends", took_s)

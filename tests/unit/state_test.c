@@ -1,5 +1,6 @@
 /* The state file: everything comes back, nothing bad gets in, whatever happens to the file. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,6 +117,35 @@ static int read_text(const char *text, size_t len, struct taken *taken, char pro
 	memset(taken, 0, sizeof(*taken));
 	problem[0] = '\0';
 	return pl_state_read(text, len, &reader, problem, 128);
+}
+
+static size_t allocated_bytes(void)
+{
+	const struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* The daemon's allocator keeps for good the peak of what it once gave. */
+static void test_memory(void)
+{
+	const struct pl_state_header header = { .time_scale = 1 };
+	static struct pl_state_process process;
+	const size_t before_bytes = allocated_bytes();
+	struct pl_state_writer *writer = pl_state_writer_new();
+	const char *text;
+	size_t len;
+	unsigned next = 0;
+	int err = pl_state_write_header(writer, &header);
+
+	fill(pl_state_process_fields, (char *)&process, &next);
+	for (int i = 0; err == 0 && i < 100; i++)
+		err = pl_state_write_process(writer, &process);
+	if (err == 0)
+		err = pl_state_write_end(writer, &text, &len);
+	ok(err == 0 && len > 1 << 20, "a text of more than a MiB");
+	ok(allocated_bytes() - before_bytes < 32768, "is none of the allocator's memory");
+	pl_state_writer_free(writer);
 }
 
 /*
@@ -428,6 +458,7 @@ int main(void)
 {
 	test_coverage();
 	test_round_trip();
+	test_memory();
 	test_damage();
 	test_refusals();
 	test_store();

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <yajl/yajl_gen.h>
 
 #include "state/fields.h"
 #include "state/json_memory.h"
 
-#define FIRST_CAPACITY 65536
+#define FIRST_CAPACITY 65536 /* whole pages */
 
 enum section { SECTION_NONE, SECTION_MATCHES, SECTION_PROCESSES };
 
@@ -24,6 +25,17 @@ struct pl_state_writer {
 	bool out_of_memory;
 };
 
+/* From the kernel, and back to it: a block of this size that comes and goes at every save would
+ * leave the daemon's allocator with its peak for good, and with another idea of what is large. */
+static void *resize(void *text, size_t size, size_t wanted)
+{
+	void *at = text
+	               ? mremap(text, size, wanted, MREMAP_MAYMOVE)
+	               : mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
 static void append(void *ctx, const char *text, size_t len)
 {
 	struct pl_state_writer *writer = ctx;
@@ -33,7 +45,7 @@ static void append(void *ctx, const char *text, size_t len)
 	if (writer->len + len > writer->capacity) {
 		while (capacity < writer->len + len)
 			capacity *= 2;
-		grown = realloc(writer->text, capacity);
+		grown = resize(writer->text, writer->capacity, capacity);
 		if (!grown) {
 			writer->out_of_memory = true;
 			return;
@@ -66,7 +78,8 @@ void pl_state_writer_free(struct pl_state_writer *writer)
 		return;
 	yajl_gen_free(writer->gen);
 	pl_json_memory_end(&writer->memory);
-	free(writer->text);
+	if (writer->text)
+		munmap(writer->text, writer->capacity);
 	free(writer);
 }
 

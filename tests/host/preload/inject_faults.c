@@ -606,6 +606,34 @@ EXPORT void *realloc(void *block, size_t size)
 	return NULL;
 }
 
+/* Of what is not a file. */
+EXPORT void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	uint64_t chance;
+
+	NEXT(mmap);
+	if (!(flags & MAP_ANONYMOUS) || choose(CALLER, 1u << ALLOC, &chance) == KIND_COUNT)
+		return real(at, size, protection, flags, fd, offset);
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
+{
+	uint64_t chance;
+	va_list arguments;
+	void *to;
+
+	NEXT(mremap);
+	va_start(arguments, flags);
+	to = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
+	va_end(arguments);
+	if (choose(CALLER, 1u << ALLOC, &chance) == KIND_COUNT)
+		return real(old, old_size, size, flags, to);
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
 /* --- clocks: those of procleak, for a daemon that waits by the wall clock would wait for years --
  */
 
