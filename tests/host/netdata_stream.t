@@ -34,7 +34,7 @@ for directory in directories:
 parent = netdata.Netdata(directories[0], "[process nobody]\n", host="parent",
                          stream=stream_conf("netdata-parent.conf", ("dbengine", "ram"))).start()
 ok(parent.wait_up(), "the parent is up", parent.log())
-CHILD_CONF = "[global]\ntime scale = 2000\nseason = false\n[process %s]\n" % leaky
+CHILD_CONF = "[global]\ntime scale = 2000\nseason = false\nmax lock time = 1000\n[process %s]\n" % leaky
 child = netdata.Netdata(directories[1], CHILD_CONF, host="child", stream=stream_conf(
     "netdata-child.conf", ("parent.example.net:19999", "127.0.0.1:%d" % parent.port))).start()
 ok(child.wait_up(), "the child is up", child.log())

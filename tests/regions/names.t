@@ -86,9 +86,15 @@ def lines_of(running):
     return [json.loads(line) for line in out.splitlines()]
 
 
-def named(what, running, reason, words):
-    lines = lines_of(running)
-    told = [line for line in lines if line.get("reason") == reason]
+def named(what, running, again, reason, words):
+    """A reason is told as a verdict changes: on a machine that is too busy to look in time it has a
+    second chance."""
+    for retry in (again, None):
+        lines = lines_of(running)
+        told = [line for line in lines if line.get("reason") == reason]
+        if told and not any(line.get("alarm") for line in lines) or not retry:
+            break
+        running = retry()
     ok(not any(line.get("alarm") for line in lines), "%s: no alarm" % what, lines)
     ok(told, "%s: the reason is %s" % (what, reason), lines)
     ok(told and words in told[-1]["message"], "%s: in words" % what, told)
@@ -97,15 +103,20 @@ def named(what, running, reason, words):
 def main():
     directory = tempfile.mkdtemp(prefix="procleak-names-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    running = {mode: start([BENIGN, mode, str(SECONDS)])
-               for mode in ("lazyfree", "collapse", "huge", "maps", "retain")}
+
+    def run(mode):
+        return start([BENIGN, mode, str(SECONDS)])
+
+    running = {mode: run(mode) for mode in ("lazyfree", "collapse", "huge", "maps", "retain")}
     jvm = start_java(directory) if shutil.which("javac") and shutil.which("java") else None
-    named("MADV_FREE", running["lazyfree"], "lazyfree", "given back")
+    named("MADV_FREE", running["lazyfree"], lambda: run("lazyfree"), "lazyfree", "given back")
     if running["collapse"]:
-        named("huge pages of small ones", running["collapse"], "huge-pages", "huge")
+        named("huge pages of small ones", running["collapse"], lambda: run("collapse"),
+              "huge-pages", "huge")
     else:
         skip("huge pages of small ones", "the kernel makes none on demand")
-    named("memory freed in arenas", running["retain"], "arena-retention", "arenas keep")
+    named("memory freed in arenas", running["retain"], lambda: run("retain"),
+          "arena-retention", "arenas keep")
     alarms = [line for line in lines_of(running["huge"]) if line.get("alarm")]
     ok(alarms, "a leak of huge pages is a leak")
     lines = lines_of(running["maps"])
@@ -115,7 +126,8 @@ def main():
        told[-1]["seconds_to_limit_high"] < 300, "when, with an interval", told)
     ok(told and "; max_map_count " in told[-1]["message"], "in words", told)
     if jvm:
-        named("a leak inside a heap that was touched beforehand", jvm, "blind", "managed heap")
+        named("a leak inside a heap that was touched beforehand", jvm,
+              lambda: start_java(directory), "blind", "managed heap")
     else:
         skip("a leak inside a heap that was touched beforehand", "no JDK")
     print("1..%d" % count)
