@@ -335,8 +335,8 @@ static void print_cause_words(const struct page *page, const char *cause)
 {
 	const char *unit = text_of(page->root, "unit");
 
-	if (is_about(page, "runs"))
-		puts("  cannot tell: past runs are compared by their memory alone");
+	if (is_about(page, "runs") && strcmp(cause, "unknown") == 0)
+		puts("  cannot tell: nothing that was counted in its runs explains them all");
 	else if (is_about(page, "sum") && unit && strcmp(unit, "process") == 0)
 		puts("  the number of processes");
 	else if (strcmp(cause, "unknown") == 0)

@@ -41,7 +41,7 @@ def check_runs(directory):
     out = explain(directory, about="runs", runs=[run, run])
     ok("past runs of the program" in out, "an alarm about past runs says so", out)
     ok(out.count("2023-11-14 22:13:20") == 2 and "5.00 MiB" in out, "and lists them", out)
-    ok("compared by their memory alone" in out, "and why no cause is told", out)
+    ok("nothing that was counted in its runs" in out, "and why no cause is told", out)
     ok("process 4121 (api?[2J)" in out, "the example is named, made safe", out)
     out = explain(directory, about="runs", runs=[run], example=None)
     ok("no process of it was running" in out, "or it is said that there was none", out)

@@ -205,6 +205,8 @@ static void fill_runs(void)
 {
 	fill_case();
 	about.about = PL_ABOUT_RUNS;
+	for (unsigned d = 0; d < PL_DRIVER_COUNT; d++)
+		about.track.attribution.share[d] = d == PL_DRIVER_OPENED ? 0.9F : -1;
 	about.example_bytes = 5e6;
 	about.run_count = PL_EVIDENCE_MOST_RUNS;
 	for (unsigned i = 0; i < PL_EVIDENCE_MOST_RUNS; i++)
@@ -215,7 +217,7 @@ static void fill_runs(void)
 			                                      .level_bytes = 1e8 };
 }
 
-/* The gates, and the causes, of the run under way are not those of the runs before. */
+/* The gates of the run under way are not those of the runs before. */
 static void test_runs(void)
 {
 	yajl_val root;
@@ -227,7 +229,9 @@ static void test_runs(void)
 	is_num(number_in(get(root, "example"), "pid"), 12, "but has an example");
 	is_num((double)count_in(root, "runs"), PL_EVIDENCE_MOST_RUNS, "and the runs");
 	ok(number_in(item_in(get(root, "runs"), 1), "begin") == 1.7e9 + 7200, "with their times");
-	ok(!get(root, "judged") && !get(root, "grows_with"), "what is judged of the example is not it");
+	ok(!get(root, "judged"), "what is judged of the example is not it");
+	ok(has_item(get(root, "grows_with"), "unit", "connection opened"),
+	   "what the runs grew with is");
 	yajl_tree_free(root);
 	memset(&about.track, 0, sizeof(about.track));
 	memset(&about.values, 0, sizeof(about.values));

@@ -102,13 +102,17 @@ static void test_stacks(void)
 		none(base + 1000 * MIB + i * MIB, 4096);
 		anon(base + 1000 * MIB + i * MIB + 4096, 20480, 3);
 	}
+	for (unsigned i = 0; i < 40; i++) { /* the same, of a size that stacks have, and full */
+		none(base + 1100 * MIB + i * MIB, 4096);
+		anon(base + 1100 * MIB + i * MIB + 4096, 65536, 64);
+	}
 	none(base + 2000 * MIB, 4 * MIB); /* reserved, not a guard */
 	anon(base + 2004 * MIB, 8 * MIB, 500);
 	map(base + 3000 * MIB, 132 * 1024, "rw-p", "[stack]", 100, 100, "rd wr gd ");
 	s = read_text(5);
 	is_num(kib(s, PL_REGION_STACK), 800 + 100, "stacks are found, those of ended threads too");
 	is_num(s->stack_count, 40, "they are counted");
-	is_num(kib(s, PL_REGION_ANON), 120 + 500, "other guarded memory is not a stack");
+	is_num(kib(s, PL_REGION_ANON), 120 + 40 * 64 + 500, "other guarded memory is not a stack");
 }
 
 static void test_program_and_library(void)

@@ -8,6 +8,23 @@ static struct pl_settings settings;
 static struct pl_track tracks[4];
 static struct pl_family family;
 
+/* What else a member counts: opened connections add up, those held are as many as now. */
+struct with {
+	bool held;
+	double bytes_each; /* 0: it grows as the level says */
+	double per_hour;   /* 0: nothing is counted */
+	double swing;      /* by how much the load of a day comes and goes */
+};
+
+static struct with with;
+
+static double opened_by(double now_s)
+{
+	/* the integral of a rate that comes and goes with the day */
+	return with.per_hour * (now_s / HOUR + with.swing * DAY / HOUR / (2 * M_PI) *
+	                                           (1 - cos(2 * M_PI * now_s / DAY)));
+}
+
 /* Level of member `which`, `age_s` into its run. */
 typedef double level_fn(unsigned which, double age_s);
 
@@ -35,6 +52,17 @@ static void tick(struct tally *tally, unsigned which, double now_s, double born_
 
 	s.ident = tracks[which].ident;
 	pl_values_set(&s.values, PL_M_ANON, (uint64_t)level(which, now_s - born_s));
+	if (with.per_hour > 0) {
+		const double count = opened_by(now_s) - opened_by(born_s);
+		const double noise = 0.1 * MIB * noise_at((uint64_t)now_s);
+
+		if (with.bytes_each > 0)
+			pl_values_set(&s.values, PL_M_ANON,
+			              (uint64_t)(200 * MIB + with.bytes_each * count + noise));
+		pl_values_set(&s.values, PL_M_CONNECTIONS, (uint64_t)(with.held ? count : 5));
+		pl_values_set(&s.values, PL_M_OPENED, (uint64_t)opened_by(now_s));
+		pl_values_set(&s.values, PL_M_CPU, (uint64_t)(1e4 * count));
+	}
 	pl_track_add(&tracks[which], &s, &settings);
 	if (pl_family_member(&family, &tracks[which], &settings, "m", "prog", &r))
 		take(tally, &r);
@@ -117,10 +145,44 @@ static void test_siblings(void)
 	is_num(t.alarms, 1, "four that leak alike make one alarm");
 }
 
+/* Runs of three hours, each of which meets another part of the day's load. */
+static struct pl_report runs_with(struct with what)
+{
+	struct tally t;
+
+	with = what;
+	t = run(1, 3 * DAY, 3 * HOUR, 0, all_leak);
+	with = (struct with){ .per_hour = 0 };
+	return t.last_alarm;
+}
+
+static void test_causes(void)
+{
+	struct pl_report r =
+		runs_with((struct with){ .held = true, .bytes_each = 50e3, .per_hour = 100, .swing = 0.3 });
+
+	is_str(r.reason, "runs", "runs with a cause are told");
+	is_num(r.cause, PL_CAUSE_CONNECTIONS, "connections that no run closes are the cause");
+	is_str(r.unit, "connection held", "held");
+	is_near(r.per_unit, 50e3, 5e3, "with the bytes of each");
+	ok(strstr(r.message, "per connection held; the same in") != NULL, "in its sentence");
+	r = runs_with((struct with){ .bytes_each = 25e3, .per_hour = 200, .swing = 0.4 });
+	is_num(r.cause, PL_CAUSE_CONNECTIONS, "so are those that were closed, as runs differ in them");
+	is_str(r.unit, "connection opened", "opened");
+	is_near(r.per_unit, 25e3, 2.5e3, "with the bytes of each");
+	r = runs_with((struct with){ .per_hour = 200, .swing = 0.4 });
+	is_str(r.reason, "runs", "runs that grow with time are told");
+	is_num(r.cause, PL_CAUSE_TIME, "as such, for the load does not matter to them");
+	r = runs_with((struct with){ .bytes_each = 25e3, .per_hour = 200 });
+	is_str(r.reason, "runs", "runs under a load that stays the same are told");
+	is_num(r.cause, PL_CAUSE_UNKNOWN, "but not with what: nothing tells load and time apart");
+}
+
 int main(void)
 {
 	test_recycling();
 	test_jobs();
 	test_siblings();
+	test_causes();
 	return tap_done();
 }

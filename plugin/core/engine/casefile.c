@@ -164,8 +164,10 @@ static struct pl_evidence_case *make_case(const struct pl_engine *engine,
 	about->about = subject->about;
 	if (subject->process != PL_ROSTER_NONE)
 		add_process(engine->processes[subject->process], about);
-	if (subject->about == PL_ABOUT_RUNS)
+	if (subject->about == PL_ABOUT_RUNS) {
 		add_runs(&subject->group->family, about);
+		about->track.attribution = subject->group->family.runs_attribution;
+	}
 	if (subject->about == PL_ABOUT_SUM && subject->group->sum_track)
 		about->track = *subject->group->sum_track;
 	if (subject->cgroup) {

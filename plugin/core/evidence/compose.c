@@ -509,14 +509,12 @@ static void add_cgroup_advice(yajl_gen gen, const struct pl_evidence_case *c)
 	add_steps(gen, &next, 1);
 }
 
-/* What the runs or the sum of processes grow with is not what the example does. */
+/* What the sum of processes grows with is not what the example does. */
 static enum pl_driver driver_of(const struct pl_evidence_case *c)
 {
 	const enum pl_driver driver = (enum pl_driver)c->track.attribution.driver;
 
-	return c->about == PL_ABOUT_RUNS || (c->about == PL_ABOUT_SUM && driver == PL_DRIVER_THREADS)
-	           ? PL_DRIVER_NONE
-	           : driver;
+	return c->about == PL_ABOUT_SUM && driver == PL_DRIVER_THREADS ? PL_DRIVER_NONE : driver;
 }
 
 static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t runtimes)
@@ -550,10 +548,10 @@ static void write_case(yajl_gen gen, const struct pl_evidence_case *c,
 	if (is_told)
 		add_verdict(gen, c);
 	/* runs are compared with each other: the gates of the one under way say nothing */
-	if (has_track && c->about != PL_ABOUT_RUNS) {
+	if (has_track && c->about != PL_ABOUT_RUNS)
 		add_judged(gen, c);
+	if (has_track)
 		add_attribution(gen, c);
-	}
 	add_runs(gen, c);
 	add_cgroup(gen, c);
 	add_runtimes(gen, runtimes);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "explain/internal.h"
 #include "explain/regression.h"
 #include "trend/trend.h"
 
@@ -24,15 +25,7 @@
 #define WORSE_FIT 0.02
 #define WORSE_FIT_OF_CONNECTIONS 0.15
 
-static const struct {
-	const char *unit;
-	enum pl_cause cause;
-	enum pl_series series;
-	bool is_held;
-	bool is_level; /* a flow that is a level times hours */
-	double least_rise;
-	double units; /* of the series in a unit to speak of */
-} drivers[PL_DRIVER_COUNT] = {
+static const struct pl_driver_kind drivers[PL_DRIVER_COUNT] = {
 	[PL_DRIVER_NONE] = { "", PL_CAUSE_UNKNOWN, PL_SERIES_COUNT, false, false, 0, 1 },
 	[PL_DRIVER_CONNECTIONS] = { "connection held", PL_CAUSE_CONNECTIONS, PL_SERIES_CONNECTIONS,
 	                            true, false, 16, 1 },
@@ -51,6 +44,11 @@ static const struct {
 const char *pl_driver_unit(enum pl_driver driver)
 {
 	return (unsigned)driver < PL_DRIVER_COUNT ? drivers[driver].unit : "";
+}
+
+const struct pl_driver_kind *pl_explain_driver(enum pl_driver driver)
+{
+	return &drivers[(unsigned)driver < PL_DRIVER_COUNT ? driver : PL_DRIVER_NONE];
 }
 
 /* Blocks of several series at the same times; absent values are carried on from the one before. */
@@ -233,7 +231,7 @@ static void explain_best(const struct pl_history *h, enum pl_series series, doub
 		*out = finer;
 }
 
-static void set_per_unit(struct pl_attribution *out, double value, double error)
+void pl_explain_set_per_unit(struct pl_attribution *out, double value, double error)
 {
 	if (!(value > 0) || !(error < value))
 		return;
@@ -273,18 +271,18 @@ static bool explain_held(const struct pl_history *h, enum pl_series series, doub
 		return false;
 	out->share[driver] = (float)fmin(fit.slope[0] * rise / grown, 1);
 	out->share_error[driver] = (float)(fit.error[0] * rise / grown);
-	set_per_unit(out, fit.slope[0], fit.error[0]);
+	pl_explain_set_per_unit(out, fit.slope[0], fit.error[0]);
 	return true;
 }
 
-static void clear(struct pl_attribution *out)
+void pl_explain_clear(struct pl_attribution *out)
 {
 	*out = (struct pl_attribution){ .cause = PL_CAUSE_UNKNOWN, .driver = PL_DRIVER_NONE };
 	for (size_t i = 0; i < PL_DRIVER_COUNT; i++)
 		out->share[i] = -1;
 }
 
-static void conclude(struct pl_attribution *out, enum pl_driver driver)
+void pl_explain_conclude(struct pl_attribution *out, enum pl_driver driver)
 {
 	out->driver = (uint8_t)driver;
 	out->cause = (uint8_t)drivers[driver].cause;
@@ -318,12 +316,12 @@ static void explain_flows(const struct pl_history *h, enum pl_series series, dou
 		if (out->share[d] < 0 || !(e->share - e->error > SHARE_OF_CAUSE) ||
 		    e->fit < best_fit - worse)
 			continue;
-		conclude(out, (enum pl_driver)d);
-		set_per_unit(out, e->per_unit, e->per_unit_error);
+		pl_explain_conclude(out, (enum pl_driver)d);
+		pl_explain_set_per_unit(out, e->per_unit, e->per_unit_error);
 		return;
 	}
 	if (refuted && !isfinite(best_fit)) {
-		conclude(out, PL_DRIVER_TIME);
+		pl_explain_conclude(out, PL_DRIVER_TIME);
 		out->share[PL_DRIVER_TIME] = 1;
 	}
 }
@@ -331,14 +329,14 @@ static void explain_flows(const struct pl_history *h, enum pl_series series, dou
 void pl_explain_attribute(const struct pl_history *h, enum pl_series series, double since_s,
                           struct pl_attribution *out)
 {
-	clear(out);
+	pl_explain_clear(out);
 	for (unsigned d = PL_DRIVER_CONNECTIONS; d <= PL_DRIVER_FDS; d++) {
 		if (drivers[d].series == series) {
-			conclude(out, (enum pl_driver)d);
+			pl_explain_conclude(out, (enum pl_driver)d);
 			return;
 		}
 		if (explain_held(h, series, since_s, (enum pl_driver)d, out)) {
-			conclude(out, (enum pl_driver)d);
+			pl_explain_conclude(out, (enum pl_driver)d);
 			return;
 		}
 	}

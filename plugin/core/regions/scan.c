@@ -15,6 +15,7 @@
 #define STACK_LEAST (16 * KIB) /* PTHREAD_STACK_MIN */
 #define STACK_MOST GIB
 #define GUARD_MOST (64 * KIB)
+#define STACK_USED_PERCENT 95
 
 /* A JVM places a heap that 32-bit references can reach here. */
 #define LOW_END (32 * GIB)
@@ -409,13 +410,21 @@ void pl_regions_feed(struct pl_region_scan *scan, const char *text, size_t len)
 	pl_parse_smaps_feed(&scan->parser, text, len);
 }
 
-/* Stacks that threads left behind are kept for reuse, or never joined: many is no objection to a
- * size that stacks have. Buffers with guards have odd sizes. */
+/*
+ * Stacks that threads left behind are kept for reuse, or never joined: many is no objection to a
+ * size that stacks have. Buffers with guards have odd sizes, or are used up to their last page,
+ * where few stacks ever get.
+ */
 static bool is_stack(const struct pl_stack_size *stack, uint64_t thread_count)
 {
+	const uint64_t used_bytes = pl_region_used_bytes(&stack->total);
+
+	if (stack->total.mapping_count <= (thread_count > 0 ? thread_count : 16))
+		return true;
+	if (used_bytes > stack->total.size_bytes / 100 * STACK_USED_PERCENT)
+		return false;
 	return stack->size_bytes % (64 * KIB) == 0 ||
-	       (stack->size_bytes + stack->guard_bytes) % (64 * KIB) == 0 ||
-	       stack->total.mapping_count <= (thread_count > 0 ? thread_count : 16);
+	       (stack->size_bytes + stack->guard_bytes) % (64 * KIB) == 0;
 }
 
 static void end_stacks(struct pl_region_scan *scan, uint64_t thread_count)

@@ -233,6 +233,12 @@ static const struct pl_state_field run_fields[] = {
 	END,
 };
 
+static const struct pl_state_field run_drivers_fields[] = {
+	FIELD(struct pl_run_drivers, known, U32),
+	ARRAY(struct pl_run_drivers, amount, F32, float),
+	END,
+};
+
 static const struct pl_state_field findings_fields[] = {
 	FIELD(struct pl_findings, present, U32),
 	ARRAY(struct pl_findings, value, F64, double),
@@ -254,8 +260,12 @@ static const struct pl_state_field family_fields[] = {
 	FIELD(struct pl_family, run_total, U32),
 	FIELD(struct pl_family, runs_changed, BOOL),
 	NESTED_ARRAY(struct pl_family, runs, run_fields),
+	NESTED_ARRAY(struct pl_family, run_drivers, run_drivers_fields),
+	COUNTS(struct pl_family, run_places, PL_REGION_COUNT),
 	FIELD(struct pl_family, alike_from_s, F64),
 	NESTED(struct pl_family, runs_evidence, evidence_fields),
+	NESTED(struct pl_family, runs_attribution, attribution_fields),
+	NESTED(struct pl_family, runs_places, places_fields),
 	INDEX(struct pl_family, alarm_verdict, PL_VERDICT_COUNT),
 	FIELD(struct pl_family, alarm_confirmed, BOOL),
 	FIELD(struct pl_family, alarm_owed, BOOL),

@@ -78,6 +78,7 @@ void pl_family_gone(struct pl_family *f, const struct pl_track *track,
 		.series = PL_SERIES_U,
 		.settings = settings,
 	};
+	const struct pl_place *place = pl_places_leader(&track->places, PL_REGIONS_ANONYMOUS);
 	struct pl_run run;
 
 	/* how a cache fills that is used says nothing against it, however often */
@@ -85,7 +86,11 @@ void pl_family_gone(struct pl_family *f, const struct pl_track *track,
 		return;
 	run.end_s = track->now.wall_s * f->time_scale;
 	run.begin_s = run.end_s - track->history.clock_s;
-	f->runs[f->run_total++ % PL_FAMILY_RUNS] = run;
+	const uint32_t at = f->run_total++ % PL_FAMILY_RUNS;
+
+	f->runs[at] = run;
+	pl_explain_run(&track->history, &run, &f->run_drivers[at]);
+	f->run_places[at] = place ? (uint8_t)(place->region + 1) : 0;
 	f->runs_changed = true;
 }
 
@@ -99,13 +104,47 @@ static size_t recent_runs(const struct pl_family *f, struct pl_run *out)
 	return kept;
 }
 
+/* The region that most of the runs grew in, with the share of them. */
+static void find_place(const struct pl_family *f, uint32_t kept, struct pl_places *out)
+{
+	uint32_t counts[PL_REGION_COUNT + 1] = { 0 };
+	uint32_t best = 0;
+	uint32_t known = 0;
+
+	*out = (struct pl_places){ .runtimes = 0 };
+	for (uint32_t i = 0; i < kept; i++)
+		counts[f->run_places[i]]++;
+	for (uint32_t r = 1; r <= PL_REGION_COUNT; r++) {
+		known += counts[r];
+		best = best == 0 || counts[r] > counts[best] ? r : best;
+	}
+	if (known * 2 < kept)
+		return;
+	out->count[PL_REGIONS_ANONYMOUS] = 1;
+	out->places[0] =
+		(struct pl_place){ (uint8_t)(best - 1), (float)counts[best] / (float)known, 0 };
+}
+
+static void explain_runs(struct pl_family *f, const struct pl_run *runs, size_t n)
+{
+	struct pl_run_drivers drivers[PL_FAMILY_RUNS];
+
+	for (uint32_t i = 0; i < n; i++)
+		drivers[i] = f->run_drivers[(f->run_total - (uint32_t)n + i) % PL_FAMILY_RUNS];
+	pl_explain_runs(runs, drivers, n, &f->runs_attribution);
+	find_place(f, (uint32_t)n, &f->runs_places);
+}
+
 static void judge_runs(struct pl_family *f, const struct pl_settings *settings)
 {
-	struct pl_run runs[PL_FAMILY_RUNS];
+	struct pl_run runs[PL_FAMILY_RUNS] = { 0 };
 	const size_t n = recent_runs(f, runs);
 
 	f->runs_changed = false;
 	const bool alike = pl_judge_runs(runs, n, f->alike_from_s, settings, &f->runs_evidence);
+
+	if (alike)
+		explain_runs(f, runs, n);
 	f->alike_from_s = alike ? f->runs_evidence.since_s : -1;
 	f->by_runs = alike && f->runs_evidence.leaking;
 }
@@ -129,6 +168,8 @@ static void describe_runs(const struct pl_family *f, const char *match, const ch
 	const struct pl_evidence *e = &f->runs_evidence;
 	const double per_h = f->time_scale * 3600;
 	const uint32_t kept = f->run_total < PL_FAMILY_RUNS ? f->run_total : PL_FAMILY_RUNS;
+	const struct pl_attribution *with = &f->runs_attribution;
+	const struct pl_place *place = pl_places_leader(&f->runs_places, PL_REGIONS_ANONYMOUS);
 
 	*out = (struct pl_report){
 		.subject = { .kind = PL_SUBJECT_MATCH, .match = match, .comm = comm },
@@ -141,7 +182,12 @@ static void describe_runs(const struct pl_family *f, const char *match, const ch
 		.rate_low = e->rate_low * per_h,
 		.rate_high = e->rate_high * per_h,
 		.since_s = e->since_s / f->time_scale,
-		.where = "anon",
+		.cause = (enum pl_cause)with->cause,
+		.where = place ? pl_region_name((enum pl_region)place->region) : "anon",
+		.unit = pl_driver_unit((enum pl_driver)with->driver),
+		.per_unit = (double)with->per_unit,
+		.per_unit_low = (double)with->per_unit_low,
+		.per_unit_high = (double)with->per_unit_high,
 		.seconds_to_limit = -1,
 		.recovered = !f->by_runs,
 	};
@@ -150,6 +196,10 @@ static void describe_runs(const struct pl_family *f, const char *match, const ch
 		.series = PL_SERIES_U,
 		.verdict = out->verdict,
 		.reason = PL_REASON_RUNS,
+		.cause = out->cause,
+		.attribution = with,
+		.places = &f->runs_places,
+		.place = place,
 		.rate_per_h = out->rate_bytes_per_hour,
 		.rate_low = out->rate_low,
 		.rate_high = out->rate_high,

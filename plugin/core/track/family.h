@@ -8,6 +8,7 @@
 #ifndef PL_TRACK_FAMILY_H
 #define PL_TRACK_FAMILY_H
 
+#include "explain/runs.h"
 #include "track/track.h"
 
 #define PL_FAMILY_RUNS 16
@@ -29,8 +30,12 @@ struct pl_family {
 	uint32_t run_total; /* the newest is at (run_total - 1) % PL_FAMILY_RUNS */
 	bool runs_changed;
 	struct pl_run runs[PL_FAMILY_RUNS];
+	struct pl_run_drivers run_drivers[PL_FAMILY_RUNS]; /* what came with each */
+	uint8_t run_places[PL_FAMILY_RUNS];                /* enum pl_region + 1; 0: not known */
 	double alike_from_s;              /* all runs since then grew alike; below 0: they do not */
 	struct pl_evidence runs_evidence; /* when by_runs */
+	struct pl_attribution runs_attribution;
+	struct pl_places runs_places;
 	/* Alarms told */
 	uint8_t alarm_verdict; /* rung of the last alarm; LEARNING: none stands */
 	bool alarm_confirmed;  /* it was told as confirmed */
