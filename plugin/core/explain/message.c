@@ -130,6 +130,9 @@ static void add_place(struct text *t, const struct pl_explain_subject *s)
 			add(t, "; %s", what_grows(s));
 		return;
 	}
+	/* the rate is that of address space: it must not be taken for memory */
+	if (s->series == PL_SERIES_UNTOUCHED)
+		add(t, "; %s", what_grows(s));
 	pl_explain_place(s->places, s->place, name, sizeof name);
 	add(t, "; %s%.0f %% %s", s->places->sampled ? "about " : "", 100 * (double)s->place->share,
 	    name);
