@@ -128,6 +128,12 @@ LoadPlugin procleak
     row = "procleak-all/ps_count"
 
 
+class ProcleakOfSome(Procleak):
+    """Most of the processes are not its business."""
+    command = "procleak in collectd, CommandLine \"--count 300 \", defaults"
+    own = Procleak.own.replace('CommandLine "."', 'CommandLine "--count 300 "')
+
+
 class Processes(Daemon):
     name = "collectd processes"
     command = "LoadPlugin processes: ProcessMatch all \".\""

@@ -3,8 +3,10 @@
  *
  * Each child shares --shared bytes with the parent that touched them, holds --own bytes of its own
  * and --mappings mappings beside those of every program. Of a hundred children --active wake once a
- * second, use some memory and give it back. Prints "ready COUNT" once all are set up. The children
- * end with it, and it ends after --for seconds.
+ * second, use some memory and give it back. --starts children a second are started beside them and
+ * end at once. Prints "ready COUNT" once all are set up. The children end with it, and it ends
+ * after
+ * --for seconds.
  */
 #include "../../programs/program.h"
 
@@ -13,6 +15,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define COUNT_MAX 60000
@@ -73,7 +76,9 @@ static void make_threads(long count)
 	pthread_t id;
 
 	pthread_attr_init(&attributes);
+	/* without guards their stacks are one mapping: a hundred thousand need no room in the map */
 	pthread_attr_setstacksize(&attributes, 65536);
+	pthread_attr_setguardsize(&attributes, 0);
 	for (long i = 0; i < count; i++)
 		if (pthread_create(&id, &attributes, sleep_on, NULL) != 0)
 			program_die("pthread_create");
@@ -163,6 +168,26 @@ static void await(int fd, long count)
 	}
 }
 
+/* Fifty times a second some start, and those before them are waited for. */
+__attribute__((noreturn)) static void start_and_end(long a_second)
+{
+	const struct timespec step = { .tv_nsec = 20000000 };
+
+	for (;;) {
+		nanosleep(&step, NULL);
+		while (waitpid(-1, NULL, WNOHANG) > 0) {
+		}
+		for (long i = 0; i < a_second / 50; i++) {
+			const pid_t pid = fork();
+
+			if (pid < 0)
+				program_die("fork");
+			if (pid == 0)
+				_exit(0);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct shape shape = { 0 };
@@ -172,6 +197,7 @@ int main(int argc, char **argv)
 	long shared_bytes = 0;
 	long active_percent = 0;
 	long mixed = 0;
+	long starts = 0;
 	int ready[2];
 	const struct program_option options[] = {
 		{ "count", "N", COUNT_MAX, &count, NULL },
@@ -182,6 +208,7 @@ int main(int argc, char **argv)
 		{ "fds", "N", FDS_MAX, &shape.fds, NULL },
 		{ "active", "PERCENT", 100, &active_percent, NULL },
 		{ "mixed", NULL, 1, &mixed, NULL },
+		{ "starts", "N", 5000, &starts, NULL },
 		{ "name", "NAME", 0, NULL, &name },
 		{ "for", "SECONDS", PROGRAM_FOR_S_MAX, &for_s, NULL },
 		{ NULL, NULL, 0, NULL, NULL },
@@ -201,6 +228,8 @@ int main(int argc, char **argv)
 	}
 	await(ready[0], count);
 	program_ready(count);
+	if (starts > 0)
+		start_and_end(starts);
 	for (;;)
 		pause();
 }
