@@ -314,6 +314,22 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 	@trap : INT; status=0; prove --jobs 2 $(UNIT_SRC:tests/unit/%.c=$(BUILD)/asan/tests/unit/%) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
+# Those with threads, under the sanitizer that sees races. It has threads and system calls of its own,
+# which the sandbox does not let through.
+SANITIZE_THREADS := -fsanitize=thread -fno-omit-frame-pointer
+TSAN_SRC = $(filter-out %/sandbox_test.c,$(shell grep -lE 'pl_engine_new|pthread_create' $(UNIT_SRC)))
+TSAN_BIN = $(TSAN_SRC:tests/unit/%.c=$(BUILD)/tsan/tests/unit/%)
+# older runtimes do not start where the kernel randomizes more bits of an address than 28
+FIXED_ADDRESSES = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+.PHONY: tsan
+tsan: ## unit tests of all that has threads under the thread sanitizer
+	@packaging/deps.sh build
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g $(SANITIZE_THREADS)" \
+		LDFLAGS="$(SANITIZE_THREADS)" $(TSAN_BIN)
+	@trap : INT; status=0; $(FIXED_ADDRESSES) prove --jobs $(JOBS) $(TSAN_BIN) || status=$$?; \
+		$(GIVE_BACK); exit $$status
+
 # libFuzzer on everything that reads text from outside.
 FUZZ_SECONDS ?= 5
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))

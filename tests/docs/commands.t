@@ -60,7 +60,7 @@ class Run:
 TABLE = (
     (r"make help", Run(r"make check ")),
     (r"make|make test-programs", By("Makefile", r"^check:.*\n.*\n.*all man unit-tests test-programs")),
-    (r"make (lint|demo|check|check-packages)", Ci()),
+    (r"make (lint|tsan|demo|check|check-packages)", Ci()),
     (r"make fuzz", By(".ci/run", r"^make fuzz FUZZ_SECONDS=")),
     (r"make deps", By("Makefile", r"^check:.*\n\t@packaging/deps.sh build run")),
     (r"make deb", By("tests/packaging/packages.sh", r"^packaging/deb.sh ")),

@@ -39,6 +39,7 @@ static struct {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	bool hang;
+	int begun_count;
 	int count;
 	notification_t last;
 	char meta[1024];
@@ -99,6 +100,8 @@ int plugin_dispatch_values(value_list_t const *vl)
 int plugin_dispatch_notification(const notification_t *n)
 {
 	pthread_mutex_lock(&mailbox.mutex);
+	mailbox.begun_count++;
+	pthread_cond_broadcast(&mailbox.changed);
 	while (mailbox.hang)
 		pthread_cond_wait(&mailbox.changed, &mailbox.mutex);
 	mailbox.count++;
@@ -239,6 +242,7 @@ static void start_plugin(const char *const pairs[][2], int count, int error)
 	memset(&daemon_side, 0, sizeof(daemon_side));
 	memset(&engine_side, 0, sizeof(engine_side));
 	engine_side.error = error;
+	mailbox.begun_count = 0;
 	mailbox.count = 0;
 	module_register();
 	if (!daemon_side.config || !daemon_side.init || !daemon_side.read || !daemon_side.shutdown) {
@@ -337,8 +341,8 @@ static void send_report(const struct pl_report *report)
 	engine_side.emit.report(engine_side.emit.ctx, report);
 }
 
-/* Waits until `count` notifications have come; patient, for a busy machine. */
-static bool wait_mail(int count)
+/* Waits until a count of the mailbox is `wanted`; patient, for a busy machine. */
+static bool wait_count(const int *count, int wanted)
 {
 	struct timespec deadline;
 	bool came;
@@ -346,13 +350,18 @@ static bool wait_mail(int count)
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += 30;
 	pthread_mutex_lock(&mailbox.mutex);
-	while (mailbox.count < count) {
+	while (*count < wanted) {
 		if (pthread_cond_timedwait(&mailbox.changed, &mailbox.mutex, &deadline) != 0)
 			break;
 	}
-	came = mailbox.count >= count;
+	came = *count >= wanted;
 	pthread_mutex_unlock(&mailbox.mutex);
 	return came;
+}
+
+static bool wait_mail(int count)
+{
+	return wait_count(&mailbox.count, count);
 }
 
 /* --- tests ----------------------------------------------------------------------------------- */
@@ -660,6 +669,8 @@ static void test_hanging_receiver(void)
 
 	start_plugin(NULL, 0, 0);
 	set_hang(true);
+	send_report(&report);
+	ok(wait_count(&mailbox.begun_count, 1), "a receiver hangs");
 	for (int i = 0; i < 200; i++)
 		send_report(&report);
 	ok(true, "a receiver that hangs holds nobody");
@@ -670,7 +681,8 @@ static void test_hanging_receiver(void)
 	ok(after.tv_sec - before.tv_sec < 20, "shutdown ends all the same");
 	is_num(mailbox.count, 0, "with nothing delivered");
 	set_hang(false);
-	ok(wait_mail(64), "what was queued is delivered if the receiver comes back in time");
+	/* and the one that it hung in: nothing is under way any more */
+	ok(wait_mail(64 + 1), "what was queued is delivered if the receiver comes back in time");
 
 	start_plugin(NULL, 0, 0);
 	for (int i = 0; i < 20; i++)
