@@ -18,6 +18,7 @@
 #define FD_COUNT 45000
 
 static char root[256];
+static unsigned long thread_count = 1;
 
 static void write_file(int pid, const char *name, const char *text)
 {
@@ -57,15 +58,15 @@ static void put_process(int pid, unsigned long start_ticks, unsigned long rss_ki
 
 	make_directory(pid);
 	snprintf(text, sizeof(text),
-	         "%d (worker) S 1 1 1 0 -1 0 %lu 0 0 0 7 3 0 0 20 0 1 0 %lu 104857600 %lu "
+	         "%d (worker) S 1 1 1 0 -1 0 %lu 0 0 0 7 3 0 0 20 0 %lu 0 %lu 104857600 %lu "
 	         "18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-	         pid, rss_kib, start_ticks, rss_kib / 4);
+	         pid, rss_kib, thread_count, start_ticks, rss_kib / 4);
 	write_file(pid, "stat", text);
 	snprintf(text, sizeof(text),
 	         "Name:\tworker\nPid:\t%d\nUid:\t0\t0\t0\t0\nVmSize:\t  102400 kB\nVmRSS:\t %lu kB\n"
 	         "RssAnon:\t %lu kB\nRssFile:\t 0 kB\nRssShmem:\t 0 kB\nVmData:\t 2000 kB\n"
-	         "VmSwap:\t 0 kB\nThreads:\t1\n",
-	         pid, rss_kib, rss_kib);
+	         "VmSwap:\t 0 kB\nThreads:\t%lu\n",
+	         pid, rss_kib, rss_kib, thread_count);
 	write_file(pid, "status", text);
 	write_file(pid, "cmdline", "worker");
 }
@@ -234,6 +235,41 @@ static void test_rest(void)
 	pl_engine_free(engine);
 }
 
+/* In how many of some ticks news of a process arrived that grows all the time. */
+static int count_news(struct pl_engine *engine, const struct pl_reading *last, int from, int to)
+{
+	uint64_t before = 0;
+	int news = 0;
+
+	for (int at = from; at < to; at++) {
+		uint64_t anon_bytes = 0;
+
+		put_process(2600, 500, 1000 + 100 * (unsigned long)at);
+		tick(engine, at);
+		(void)pl_values_get(&last->values, PL_M_ANON, &anon_bytes);
+		news += anon_bytes != before;
+		before = anon_bytes;
+	}
+	return news;
+}
+
+/* The times of very many threads are not added up in each tick. */
+static void test_many_threads(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+
+	thread_count = 20000;
+	is_near(count_news(engine, &last, 0, 80), 20, 4, "20,000 threads: one pulse in four ticks");
+	thread_count = 2000;
+	is_near(count_news(engine, &last, 80, 160), 77, 3, "2,000 threads: one in each");
+	thread_count = 1;
+	remove_all(2600);
+	tick(engine, 160);
+	is_num(last.process_count, 0, "gone at once, too");
+	pl_engine_free(engine);
+}
+
 /* More descriptors than are worth a look at each: how many there are is still told. */
 static void test_many_descriptors(void)
 {
@@ -323,6 +359,7 @@ int main(void)
 	test_large_host();
 	test_burst();
 	test_rest();
+	test_many_threads();
 	test_many_descriptors();
 	test_churn();
 	(void)rmdir(root);

@@ -28,6 +28,14 @@
 #define CROWD_MAX_S 20.0
 
 /*
+ * For a pulse the kernel adds up the times of all threads, with a lock of the process held: one of
+ * very many threads is pulsed so seldom that this takes PULSE_SHARE of a CPU.
+ */
+#define THREAD_US 0.5
+#define PULSE_SHARE 0.0025
+#define PULSE_TICKS_MAX 64u
+
+/*
  * Dear reads of processes that nothing speaks against get a small part of the budget: percent of
  * one CPU, or what it takes to read each of them once in ROUTINE_ROUND_S. The rest is for
  * newcomers, for what grows, and for what moved by MOVED_SHARE and MOVED_BYTES since it was last
@@ -216,21 +224,50 @@ static uint32_t crowd_period(const struct pl_engine *engine, const struct pl_pro
 	return period;
 }
 
-/* Pids share the ticks out, so that those who rest do not all wake in the same one. */
-static bool rests(const struct pl_engine *engine, const struct pl_process *process)
+/* In how many ticks the pulse of a process of very many threads is worth its cost. */
+static uint32_t threads_period(const struct pl_engine *engine, const struct pl_process *process)
+{
+	uint64_t thread_count = 0;
+	uint32_t period = 1;
+
+	(void)pl_values_get(&process->sample.values, PL_M_THREADS, &thread_count);
+	const double least_s = (double)thread_count * THREAD_US * 1e-6 / PULSE_SHARE;
+
+	while (period < PULSE_TICKS_MAX && period * engine->interval_s < least_s)
+		period *= 2;
+	return period;
+}
+
+/* In how many ticks a process that does little is pulsed once. */
+static uint32_t rest_period(const struct pl_engine *engine, const struct pl_process *process)
 {
 	const double tick_s = engine->interval_s * engine->config->time_scale;
 	const bool quiet = process->quiet_count >= REST_AFTER;
 	const double most_s = quiet ? REST_MAX_S : CROWD_MAX_S;
 	uint32_t period;
 
-	if (process->steady_count < REST_AFTER || !process->alive)
-		return false;
+	if (process->steady_count < REST_AFTER)
+		return 1;
 	period = quiet ? REST_TICKS_MAX : crowd_period(engine, process);
 	if (quiet && process->quiet_count - REST_AFTER < REST_STEPS)
 		period = 2u << (process->quiet_count - REST_AFTER);
 	while (period > 1 && period * tick_s > most_s)
 		period /= 2;
+	return period;
+}
+
+/* Pids share the ticks out, so that those who rest do not all wake in the same one. */
+static bool rests(const struct pl_engine *engine, const struct pl_process *process)
+{
+	uint32_t period;
+	uint32_t least;
+
+	if (!process->alive)
+		return false;
+	period = rest_period(engine, process);
+	least = threads_period(engine, process);
+	if (period < least)
+		period = least;
 	return ((engine->tick + (uint32_t)process->ident.pid) & (period - 1)) != 0;
 }
 
