@@ -70,7 +70,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_LIB)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
 # It lets some calls of the library fail.
-$(BUILD)/tests/unit/engine_test: LIBS += -Wl,--wrap=malloc,--wrap=fstat
+$(BUILD)/tests/unit/engine_test: LIBS += -Wl,--wrap=malloc,--wrap=fstat,--wrap=pl_procfs_read
 
 # The plugin as a whole, between a fake daemon and a fake engine.
 COLLECTD_TEST := $(BUILD)/tests/unit/collectd_test

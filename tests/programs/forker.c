@@ -4,20 +4,35 @@
  */
 #include "program.h"
 
+#include <errno.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define CHILDREN_MAX 8192
 #define CHURN_MAX 5000
 #define TOUCH_BYTES_MAX (64L << 20)
+#define FORK_TRIES 2000 /* a 100th of a second apart */
 
 /* Written, so that no compiler drops an allocation that nobody reads. */
 static void *volatile kept;
 
+/* The neighbours on a busy machine may hold all that it can have for a moment. */
+static pid_t fork_patiently(void)
+{
+	const struct timespec pause_time = { .tv_nsec = 10000000 };
+	pid_t pid = fork();
+
+	for (int i = 0; pid < 0 && errno == EAGAIN && i < FORK_TRIES; i++) {
+		nanosleep(&pause_time, NULL);
+		pid = fork();
+	}
+	return pid;
+}
+
 static pid_t begin_child(const char *name, long touch_bytes)
 {
 	const pid_t parent = getpid();
-	const pid_t pid = fork();
+	const pid_t pid = fork_patiently();
 	char *block;
 
 	if (pid < 0)

@@ -63,6 +63,10 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 int __real_fstat(int fd, struct stat *info);
 int __wrap_fstat(int fd, struct stat *info);
+ssize_t __real_pl_procfs_read(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                              size_t size);
+ssize_t __wrap_pl_procfs_read(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                              size_t size);
 
 void *__wrap_malloc(size_t size)
 {
@@ -77,6 +81,32 @@ int __wrap_fstat(int fd, struct stat *info)
 		return result;
 	errno = failing_fstat_errno;
 	return -1;
+}
+
+/* After some reads of a stat the next `count` say something else: of equal length. */
+static struct {
+	atomic_int reads_left;
+	int count;
+	const char *from;
+	const char *to;
+} torn;
+
+ssize_t __wrap_pl_procfs_read(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
+                              size_t size)
+{
+	const ssize_t len = __real_pl_procfs_read(fs, pid, name, buf, size);
+	char *at;
+	int left;
+
+	if (len <= 0 || pid == 0 || torn.count == 0 || strcmp(name, "stat") != 0)
+		return len;
+	left = atomic_fetch_sub(&torn.reads_left, 1);
+	if (left > 0 || left <= -torn.count)
+		return len;
+	at = memmem(buf, (size_t)len, torn.from, strlen(torn.from));
+	if (at)
+		memcpy(at, torn.to, strlen(torn.to));
+	return len;
 }
 
 static void write_file(int pid, const char *name, const char *text)
@@ -408,6 +438,57 @@ static void test_less_is_seen(void)
 	engine = start(&seen, settings);
 	ok(strstr(seen.last_log, "restored 1 matches, 0 processes") != NULL, "another one is");
 	pl_engine_free(engine);
+	remove(path);
+	remove_process(10);
+}
+
+/* Whichever read of a life says for once that this is another program, or, as such a pulse is
+ * followed by a look, whichever two say another process or name: what was learned of it stays. */
+static void test_torn_reads(void)
+{
+	static const struct {
+		int count;
+		const char *from;
+		const char *to;
+		const char *name;
+	} ways[] = { { 2, " 12345 ", " 92345 ", "another start" },
+		         { 1, " 4096 ", " 5096 ", "another program" },
+		         { 2, "(nginx)", "(ngimx)", "another name" } };
+	char path[512];
+	const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, NULL, NULL } };
+	struct fake fake = {
+		.pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 12345, .code = 4096
+	};
+	struct seen seen = { 0 };
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	put_process(&fake);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		uint64_t before = 0;
+		unsigned lost = 0;
+
+		remove(path);
+		torn.count = ways[i].count;
+		torn.from = ways[i].from;
+		torn.to = ways[i].to;
+		/* from the second life on there is something to lose */
+		for (int nth = 0; nth < 20; nth++) {
+			struct pl_engine *engine = start(&seen, settings);
+			uint64_t now;
+
+			atomic_store(&torn.reads_left, nth);
+			for (int n = 0; n < 8; n++)
+				tick(engine, &seen, 10 * n);
+			pl_engine_free(engine);
+			now = saved_sample_count(path);
+			lost += now <= before;
+			before = now;
+		}
+		is_num(lost, 0, ways[i].name);
+	}
+	torn.count = 0;
 	remove(path);
 	remove_process(10);
 }
@@ -1179,6 +1260,7 @@ int main(void)
 	test_lives();
 	test_exec_and_rename();
 	test_less_is_seen();
+	test_torn_reads();
 	test_state_is_kept();
 	test_per_process();
 	test_children();

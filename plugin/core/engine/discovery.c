@@ -342,6 +342,17 @@ static void replace(struct pl_engine *engine, struct pl_roster_entry *entry)
 	entry->step = 0;
 }
 
+/* One read that was cut or mixed up must not cost what was learned of a process. */
+static bool is_doubtful(const struct pl_engine *engine, const struct pl_roster_entry *entry,
+                        const struct pl_stat *stat)
+{
+	const bool same = entry->start_ticks == stat->start_ticks && !stat->kernel_thread &&
+	                  entry->identity_hash == identity_hash(stat);
+
+	return entry->process != PL_ROSTER_NONE && !same &&
+	       !pl_sample_is_same(&engine->fs, entry->pid, stat);
+}
+
 static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, bool force)
 {
 	struct pl_stat stat;
@@ -353,6 +364,11 @@ static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, boo
 		engine->self.gone_total += err == -ESRCH;
 		engine->self.failed_total += err != -ESRCH;
 		schedule_look(engine, entry);
+		return;
+	}
+	if (is_doubtful(engine, entry, &stat)) {
+		engine->self.failed_total++;
+		entry->look_tick = engine->tick + 1;
 		return;
 	}
 	if (entry->start_ticks != stat.start_ticks)

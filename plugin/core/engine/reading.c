@@ -189,8 +189,14 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 	}
 	if (process->deep_known && engine->now.mono_s - process->deep_s > DEEP_STALE_S)
 		forget_deep(process);
-	if (has_exec_changed(process, &mark.stat))
+	if (has_exec_changed(process, &mark.stat)) {
+		if (!pl_sample_is_same(&engine->fs, process->ident.pid, &mark.stat)) {
+			engine->self.failed_total++; /* what one read says is not enough to forget it all */
+			take_time(engine, process);
+			return;
+		}
 		begin_anew(engine, process);
+	}
 	if (is_known_code(mark.stat.start_code))
 		process->start_code = mark.stat.start_code;
 	if (result == PL_PULSE_QUIET)

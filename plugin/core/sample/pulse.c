@@ -20,6 +20,15 @@ int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
 	return pl_parse_stat(buf, (size_t)len, out);
 }
 
+bool pl_sample_is_same(const struct pl_procfs *fs, int32_t pid, const struct pl_stat *stat)
+{
+	struct pl_stat again;
+
+	return pl_sample_stat(fs, pid, &again) == 0 && again.start_ticks == stat->start_ticks &&
+	       again.start_code == stat->start_code && again.kernel_thread == stat->kernel_thread &&
+	       strcmp(again.comm, stat->comm) == 0;
+}
+
 /* A user may be in 65536 groups, all of which stand before the memory. */
 static int read_long_status(const struct pl_procfs *fs, int32_t pid, struct pl_status *out)
 {

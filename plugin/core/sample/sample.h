@@ -30,6 +30,12 @@ double pl_sample_uptime_s(const struct pl_procfs *fs);
 int pl_sample_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out);
 
 /*
+ * Whether a second look finds the same process, program and name as the one that gave *stat: for
+ * who is about to forget what is known of a process because of what one read said.
+ */
+bool pl_sample_is_same(const struct pl_procfs *fs, int32_t pid, const struct pl_stat *stat);
+
+/*
  * Tier 0: stat, the fd count and status, at most 7 system calls on Linux 6.2 and later, none of
  * which takes the target's mmap lock. With the `last` stat and fd count of the same process, status
  * is left alone while its memory, threads and descriptors are what they were.
