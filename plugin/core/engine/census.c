@@ -73,6 +73,14 @@ static struct pl_process *process_of(struct pl_engine *engine,
 	return pl_engine_process_of(engine, &job);
 }
 
+bool pl_engine_census_reads(const struct pl_engine *engine, const struct pl_process *process)
+{
+	const struct pl_engine_census *census = engine->census;
+
+	return census && (census->pending || census->looked) &&
+	       pl_ident_equal(census->ident, process->ident);
+}
+
 void pl_engine_want_census(struct pl_engine *engine, const struct pl_group *group,
                            const struct pl_report *report)
 {

@@ -38,7 +38,8 @@ static bool is_asked_for(const struct pl_engine *engine, const struct pl_process
 {
 	return process->used && process->alive && process->group_count > 0 &&
 	       settings_of(engine, process)->idle_memory &&
-	       engine->now.mono_s >= process->quarantine_until_s && is_suspect(engine, process);
+	       engine->now.mono_s >= process->quarantine_until_s && is_suspect(engine, process) &&
+	       !pl_engine_census_reads(engine, process);
 }
 
 static uint64_t swap_of(const struct pl_process *process)

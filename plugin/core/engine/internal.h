@@ -343,6 +343,8 @@ void pl_engine_want_census(struct pl_engine *engine, const struct pl_group *grou
 /* Adds what the last one found to a report about the same process. */
 void pl_engine_add_census(struct pl_engine *engine, struct pl_report *report);
 void pl_engine_step_census(struct pl_engine *engine);
+/* From its first look to its last one: what it reads counts as used, a huge page as a whole. */
+bool pl_engine_census_reads(const struct pl_engine *engine, const struct pl_process *process);
 void pl_engine_census_done(struct pl_engine *engine, const struct pl_job *job);
 void pl_engine_census_stuck(struct pl_engine *engine);
 void pl_engine_forget_census(struct pl_process *process);
