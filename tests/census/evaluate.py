@@ -94,6 +94,7 @@ CASES = {
     "map-nodes": Case("shared.cc", r"^112-byte", 500, "--kind 2"),
     "callbacks": Case("shared.cc", r"Function_handler|80-byte", 500, "--kind 3"),
     "rust": Case("traits.rs", r"Upload", 500),
+    "rust-closure": Case("traits.rs", r"retry_upload::\{\{closure\}\}$", 500, "--closures 1"),
     "quiet-tides": Case("tides.cc", None, 0),
     "quiet-tides-slow": Case("tides.cc", None, 0, "--period 25"),
     "quiet-tides-fast": Case("tides.cc", None, 0, "--period 2"),

@@ -199,7 +199,60 @@ static void test_chunks(void)
 	       "nor half a page");
 	is_num(pl_census_chunk_request_min(4112), 4089, "least bytes asked for");
 	is_num(pl_census_chunk_request_max(4112), 4104, "most bytes asked for");
+	is_num(pl_census_chunk_bytes(4089), 4112, "which get such a chunk");
+	is_num(pl_census_chunk_bytes(4104), 4112, "all of them");
+	is_num(pl_census_chunk_bytes(1), 32, "and the smallest one");
 	is_num(pl_census_chunk_request_min(32), 1, "the smallest chunk holds anything");
+}
+
+/* Links chunk `from` to `to` bytes from the begin of the heap, as glibc's lists of small chunks. */
+static void link_cached(struct heap *heap, const struct pl_census_chunk *from, uint64_t to)
+{
+	const uint64_t place = HEAP + (from->word + 1) * 8;
+
+	heap->words[from->word + 1] = (to ? HEAP + to : 0) ^ place >> 12;
+	heap->words[from->word + 2] = 0x7a5c31e2d98b4610;
+}
+
+static void test_cached(void)
+{
+	static const size_t sizes[] = { 48, 32, 144, 80 };
+	static const size_t large[] = { 1056 };
+	static struct heap heap;
+	struct pl_census_chunk chunks[PAGE_WORDS / 4];
+	size_t laid;
+	size_t free_count = 0;
+
+	heap = (struct heap){ .rest_is_there = true };
+	laid = lay_chunks(&heap, 32, sizes, 4);
+	is_num(find(&heap, chunks), laid, "chunks of which some rest in lists");
+	link_cached(&heap, &chunks[0], 0);
+	link_cached(&heap, &chunks[4], (chunks[0].word + 1) * 8);
+	link_cached(&heap, &chunks[8], (chunks[0].word - 1) * 8);
+	link_cached(&heap, &chunks[6], (chunks[2].word - 1) * 8);
+	link_cached(&heap, &chunks[1], (chunks[4].word + 1) * 8);
+	link_cached(&heap, &chunks[3], 5 * PAGE_WORDS * 8 + 16);
+	heap.words[chunks[7].word + 1] = HEAP + (chunks[3].word + 1) * 8;
+	is_num(find(&heap, chunks), laid, "are found all the same");
+	ok(chunks[0].free, "the last one of a list is known to be free");
+	ok(chunks[4].free, "and one of a thread's list that leads to it");
+	ok(chunks[8].free, "and one of an arena's list");
+	ok(!chunks[6].free, "of which there are none for larger ones");
+	ok(!chunks[1].free, "none leads to a chunk of another size");
+	ok(!chunks[3].free, "nor to where nothing is");
+	ok(!chunks[7].free, "a pointer as a program has it is no such link");
+	for (size_t i = 0; i < laid; i++)
+		free_count += chunks[i].free;
+	heap.words[chunks[0].word + 2] = heap.words[chunks[4].word + 2] = 0;
+	is_num(find(&heap, chunks), laid, "once they are handed out again,");
+	ok(!chunks[0].free && !chunks[4].free, "they are in use, even if nothing was written to them");
+	is_num(free_count, 3, "nor is anything else");
+	heap = (struct heap){ .rest_is_there = true };
+	laid = lay_chunks(&heap, 48, large, 1);
+	is_num(find(&heap, chunks), laid, "larger chunks");
+	link_cached(&heap, &chunks[0], 0);
+	is_num(find(&heap, chunks), laid, "are in no such list");
+	ok(!chunks[0].free, "whatever they hold");
 }
 
 static void test_words(void)
@@ -248,6 +301,7 @@ int main(void)
 	test_maps();
 	test_pages();
 	test_chunks();
+	test_cached();
 	test_words();
 	return tap_done();
 }

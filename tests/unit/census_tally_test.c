@@ -283,6 +283,39 @@ static void test_parts(void)
 	   "what grew otherwise is, and what tells as much");
 }
 
+/* Chunks of 64 bytes, some of which are of 80 because 16 would have been left. */
+static void test_rest(void)
+{
+	struct pl_census_candidate list[2] = {
+		candidate("64-byte chunks", PL_CENSUS_CLASS_SIZE, 800, 64),
+		candidate("80-byte chunks", PL_CENSUS_CLASS_SIZE, 200, 80),
+	};
+	struct pl_census_growth rest = { .key = 80, .kind = PL_CENSUS_KEY_SIZE, .growth_count = 200 };
+	size_t count = 2;
+
+	list[0].growth.key = 64;
+	list[1].growth.key = 80;
+	list[0].growth.kind = list[1].growth.kind = PL_CENSUS_KEY_SIZE;
+	rest.kind = PL_CENSUS_KEY_POINTER;
+	pl_census_entries_add_rest(list, &count, &rest);
+	is_num(count, 2, "a pointer is no rest");
+	rest.kind = PL_CENSUS_KEY_SIZE;
+	rest.growth_count = 600;
+	pl_census_entries_add_rest(list, &count, &rest);
+	is_num(count, 2, "what grows nearly as much is a kind of its own");
+	rest.growth_count = 200;
+	rest.error_count = 150;
+	pl_census_entries_add_rest(list, &count, &rest);
+	is_num(count, 2, "and what is hardly known is nothing");
+	rest.error_count = 30;
+	pl_census_entries_add_rest(list, &count, &rest);
+	ok(count == 1 && list[0].growth.key == 64, "chunks with what was too small to split off");
+	is_num(list[0].growth.growth_count, 1000, "are counted among those that were asked for");
+	rest.key = 96;
+	pl_census_entries_add_rest(list, &count, &rest);
+	is_num(list[0].growth.growth_count, 1000, "others are not");
+}
+
 static void test_measure(void)
 {
 	struct pl_census_hit hits[6] = { 0 };
@@ -312,6 +345,7 @@ int main(void)
 	test_order();
 	test_losses();
 	test_parts();
+	test_rest();
 	test_measure();
 	is_near(pl_census_chance(4, 10), 20 * exp(-8), 1e-12, "the bound on chance");
 	is_num(pl_census_chance(-1, 10), 1, "what fell did not grow");

@@ -95,8 +95,11 @@ void pl_census_free(struct pl_census *census)
 static bool peek(void *ctx, uint64_t address, uint64_t *out)
 {
 	struct pl_census *census = ctx;
+	const struct pl_census_space *space = &census->target.space;
 
-	return pl_census_target_word(&census->target, address, out);
+	/* what is no address at all shall cost no system call */
+	return pl_census_mapping_find(space->mappings, space->mapping_count, address) &&
+	       pl_census_target_word(&census->target, address, out);
 }
 
 /* Counts what is on one page; one that is not present holds nothing. */
@@ -398,6 +401,13 @@ static void consider(void *ctx, const struct pl_census_growth *growth)
 	};
 }
 
+static void add_rest(void *ctx, const struct pl_census_growth *growth)
+{
+	struct candidates *candidates = ctx;
+
+	pl_census_entries_add_rest(candidates->list, &candidates->count, growth);
+}
+
 static int name_candidates(struct pl_census *census, struct candidates *candidates)
 {
 	struct pl_census_named *named = calloc(candidates->count + 1, sizeof(*named));
@@ -415,12 +425,32 @@ static int name_candidates(struct pl_census *census, struct candidates *candidat
 	return err;
 }
 
-static void measure(const struct pl_census_hits *hits, struct pl_census_candidate *candidate)
+static bool has_chunks(const struct pl_census *census)
 {
+	return census->runtime.chunks &&
+	       (double)census->chunked_pages >= CHUNKED_SHARE_MIN * (double)census->pages_read;
+}
+
+/* Where the table is not in the object, its place tells nothing of the object's size. */
+static void measure_apart(const struct pl_census *census, struct pl_census_candidate *candidate)
+{
+	const uint64_t bytes = candidate->named.name.object_bytes;
+
+	candidate->in_chunks = has_chunks(census);
+	candidate->object_bytes = candidate->in_chunks ? pl_census_chunk_bytes(bytes) : bytes;
+}
+
+static void measure(const struct pl_census *census, struct pl_census_candidate *candidate)
+{
+	const struct pl_census_hits *hits = &census->hits;
 	const struct pl_census_named *named = &candidate->named;
 	size_t first = 0;
 	size_t end;
 
+	if (named->name.apart && named->name.object_bytes > 0) {
+		measure_apart(census, candidate);
+		return;
+	}
 	while (first < hits->count &&
 	       (hits->hits[first].kind != named->kind || hits->hits[first].key != named->key))
 		first++;
@@ -472,12 +502,6 @@ static void write_entry(const struct pl_census *census, const struct pl_census_c
 		out->share = fmin(1, out->bytes_per_s / growth_bytes_per_s);
 	memcpy(out->name, candidate->named.name.name, sizeof(out->name));
 	memcpy(out->detail, candidate->named.name.detail, sizeof(out->detail));
-}
-
-static bool has_chunks(const struct pl_census *census)
-{
-	return census->runtime.chunks &&
-	       (double)census->chunked_pages >= CHUNKED_SHARE_MIN * (double)census->pages_read;
 }
 
 /* What would see slower leaks. */
@@ -568,6 +592,7 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 		pl_census_tally(census->cells, &census->panel, consider, candidates);
 		pl_census_large_tally(census->larges, consider, candidates);
 	}
+	pl_census_tally(census->cells, &census->panel, add_rest, candidates);
 	for (unsigned i = 1; i < PL_CENSUS_LOOKS; i++)
 		census->panel.at[i] /= census->panel.at[PL_CENSUS_LOOKS - 1];
 	/* losses are of no interest where nothing was gained */
@@ -583,7 +608,7 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 	candidates->count = pl_census_entries_drop_unsteady(candidates->list, candidates->count,
 	                                                    &census->panel, &candidates->unsteady);
 	for (size_t i = 0; i < candidates->count; i++)
-		measure(&census->hits, &candidates->list[i]);
+		measure(census, &candidates->list[i]);
 	candidates->count = pl_census_entries_order(candidates->list, candidates->count);
 	return 0;
 }

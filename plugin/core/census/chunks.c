@@ -6,6 +6,9 @@
 #define FLAG_MMAPPED 2u
 #define FLAG_OTHER_ARENA 4u
 #define FLAGS 7u
+#define THREAD_CACHED_BYTES_MAX 1040u /* by default */
+#define FAST_BYTES_MAX 128u           /* so, too */
+#define POSITION_SHIFT 12
 #define CHUNK_BYTES_MIN 32u
 #define CHUNK_ALIGN 16u
 
@@ -91,6 +94,45 @@ static size_t last_of_chain(const struct page *page, size_t i)
 	return i;
 }
 
+static bool has_size(const struct page *page, uint64_t address, uint64_t bytes)
+{
+	const uint64_t at = address - page->address;
+	uint64_t word;
+
+	if (at / 8 < page->count)
+		word = page->words[at / 8];
+	else if (!page->peek(page->ctx, address, &word))
+		return false;
+	return size_of(word) == bytes;
+}
+
+/*
+ * A small chunk that was freed rests in a list of its size, of the thread (tcache) or of the arena
+ * (fastbin), while its neighbours believe it in use. Its first word is then the next one of that
+ * list or 0, mixed with its own place (since glibc 2.32: "safe linking"), which leads to a chunk of
+ * the same size: to the user's part of it, or to 16 bytes before that. What malloc hands out and
+ * nobody has written to yet holds the same link; but a thread's list marks what is in it by the
+ * second word, and clears that.
+ */
+static bool is_cached(const struct page *page, size_t i)
+{
+	const uint64_t bytes = size_of(page->words[i]);
+	const uint64_t place = page->address + (i + 1) * 8;
+	uint64_t next;
+	bool marked;
+
+	if (bytes > THREAD_CACHED_BYTES_MAX || i + 2 >= page->count)
+		return false;
+	next = page->words[i + 1] ^ (place >> POSITION_SHIFT);
+	marked = page->words[i + 2] != 0;
+	if (next == 0)
+		return marked;
+	if (next % CHUNK_ALIGN != 0)
+		return false;
+	return (marked && has_size(page, next - 8, bytes)) ||
+	       (bytes <= FAST_BYTES_MAX && has_size(page, next + 8, bytes));
+}
+
 static size_t write_chain(const struct page *page, size_t i, bool keep_last, bool free_at_end,
                           struct pl_census_chunk *out, size_t capacity)
 {
@@ -104,7 +146,7 @@ static size_t write_chain(const struct page *page, size_t i, bool keep_last, boo
 
 		if (is_last && !keep_last)
 			break;
-		out[used++] = (struct pl_census_chunk){ (uint32_t)i, bytes, is_free };
+		out[used++] = (struct pl_census_chunk){ (uint32_t)i, bytes, is_free || is_cached(page, i) };
 		if (is_last)
 			break;
 	}
@@ -164,6 +206,13 @@ size_t pl_census_chunks_find(const uint64_t *words, size_t word_count, uint64_t 
 	if (!confirmed && page.chain[first] <= LONG_CHAIN)
 		return 0;
 	return write_chain(&page, first, confirmed, free_at_end, out, capacity);
+}
+
+uint64_t pl_census_chunk_bytes(uint64_t request_bytes)
+{
+	const uint64_t bytes = (request_bytes + 8 + CHUNK_ALIGN - 1) & ~(uint64_t)(CHUNK_ALIGN - 1);
+
+	return bytes < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : bytes;
 }
 
 uint64_t pl_census_chunk_request_min(uint64_t chunk_bytes)

@@ -16,7 +16,7 @@
 struct pl_census_chunk {
 	uint32_t word;  /* index of its size in the page; the user's bytes follow it */
 	uint64_t bytes; /* with the header, as malloc counts */
-	bool free;      /* surely; what rests in a thread's cache looks as if in use */
+	bool free;      /* surely; before glibc 2.32 what rests in a cache looks as if in use */
 };
 
 /* Reads the word at `address` of the target; false when it is not there. */
@@ -32,6 +32,9 @@ typedef bool pl_census_peek_fn(void *ctx, uint64_t address, uint64_t *out);
 size_t pl_census_chunks_find(const uint64_t *words, size_t word_count, uint64_t address,
                              pl_census_peek_fn *peek, void *ctx, struct pl_census_chunk *out,
                              size_t capacity);
+
+/* The bytes of the chunk that a request gets. */
+uint64_t pl_census_chunk_bytes(uint64_t request_bytes);
 
 /* The bytes that a request must have asked malloc for to get a chunk of so many. */
 uint64_t pl_census_chunk_request_min(uint64_t chunk_bytes);

@@ -25,6 +25,10 @@
 #define LOSS_COUNT_MIN 10.0
 /* Of a growth that must be left when losses of the same name are set against it. */
 #define LEFT_SHARE 0.25
+/* Of the growth of a size, in chunks that are larger by what malloc would not split off. */
+#define REST_BYTES 16
+#define REST_SHARE_MAX 0.4
+#define REST_ERRORS 2.0
 /* Parts of one object grow alike. */
 #define ALIKE_MIN 0.7
 #define ALIKE_MAX 1.4
@@ -127,6 +131,33 @@ static void join(struct pl_census_growth *into, const struct pl_census_growth *f
 	into->before_count += from->before_count;
 	for (size_t i = 0; i < PL_CENSUS_STEPS; i++)
 		into->steps[i] += from->steps[i];
+}
+
+static struct pl_census_candidate *find_size(struct pl_census_candidate *candidates, size_t count,
+                                             uint64_t key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (candidates[i].growth.kind == PL_CENSUS_KEY_SIZE && candidates[i].growth.key == key)
+			return &candidates[i];
+	return NULL;
+}
+
+void pl_census_entries_add_rest(struct pl_census_candidate *candidates, size_t *count,
+                                const struct pl_census_growth *growth)
+{
+	struct pl_census_candidate *whole;
+	struct pl_census_candidate *rest;
+
+	if (growth->kind != PL_CENSUS_KEY_SIZE || (growth->key & PL_CENSUS_LARGE_FLAG) != 0)
+		return;
+	whole = find_size(candidates, *count, growth->key - REST_BYTES);
+	if (!whole || growth->growth_count < REST_ERRORS * growth->error_count ||
+	    growth->growth_count > REST_SHARE_MAX * whole->growth.growth_count)
+		return;
+	join(&whole->growth, growth);
+	rest = find_size(candidates, *count, growth->key);
+	if (rest)
+		*rest = candidates[--*count];
 }
 
 static size_t join_names(struct pl_census_candidate *candidates, size_t count)

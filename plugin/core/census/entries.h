@@ -42,6 +42,15 @@ bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
 bool pl_census_is_loss(const struct pl_census_growth *growth);
 
 /*
+ * malloc does not split a chunk when what would be left of it is too small for one: some objects of
+ * a size have 16 bytes more. Adds such a growth to the candidate whose rest it may be, and takes it
+ * from the list where it is one by itself: it must be the smaller part by far. Call for every
+ * growth.
+ */
+void pl_census_entries_add_rest(struct pl_census_candidate *candidates, size_t *count,
+                                const struct pl_census_growth *growth);
+
+/*
  * Joins what has one name, losses behind all others: one type may have several tables, of several
  * modules or (Rust) of several parts of one, and objects by one of them may take the place of those
  * by another. Drops what did not grow in all. Returns how many are left.

@@ -14,7 +14,8 @@
 
 #define STRING_SHOWN_SIZE 49 /* with the NUL */
 #define STRING_LEN_MIN 2
-#define WANTED_MAX 128 /* two for each key: its own, and that of a function it leads to */
+#define WANTED_PER_KEY 3 /* its own, and those of two functions it leads to */
+#define WANTED_MAX (64 * WANTED_PER_KEY)
 #define RUST_OBJECT_BYTES_MAX (UINT64_C(1) << 24)
 
 void pl_census_copy_clean(char *out, size_t size, const char *text)
@@ -159,24 +160,31 @@ static void name_by_symbol(struct pl_census_target *target, struct pl_census_nam
 	         out);
 }
 
+/* What the table of a dyn of Rust leads to. */
+struct rust_table {
+	uint64_t function; /* drops the object, or is its first method */
+	uint64_t call;     /* of a closure that needs no dropping, itself; 0: there is none */
+	uint64_t object_bytes;
+};
+
 /*
  * A table of methods of Rust's dyn: the function that drops the object or 0, its size, its
- * alignment, the methods. (No promise of the language, but so in every rustc since 1.0.)
- * *function is one of its functions, whose name tells the type.
+ * alignment, the methods. (No promise of the language, but so in every rustc since 1.0.) Closures
+ * have three: one that consumes it, which has a name of the library, and twice itself.
  */
-static bool is_rust_table(struct pl_census_target *target, uint64_t key, uint64_t *function,
-                          uint64_t *object_bytes)
+static bool is_rust_table(struct pl_census_target *target, uint64_t key, struct rust_table *out)
 {
-	uint64_t table[4];
+	uint64_t table[5] = { 0 };
+	const size_t least = 4 * sizeof(table[0]);
 	const struct pl_census_mapping *mapping;
 
-	if (key % 8 != 0 || pl_census_target_read(target, key, table, sizeof(table)) != sizeof(table) ||
+	if (key % 8 != 0 || pl_census_target_read(target, key, table, sizeof(table)) < least ||
 	    table[1] > RUST_OBJECT_BYTES_MAX || table[2] == 0 || table[2] > 4096 ||
 	    (table[2] & (table[2] - 1)) != 0)
 		return false;
-	*function = table[0] != 0 ? table[0] : table[3];
-	*object_bytes = table[1];
-	mapping = mapping_of(target, *function);
+	*out = (struct rust_table){ table[0] != 0 ? table[0] : table[3], table[0] != 0 ? 0 : table[4],
+		                        table[1] };
+	mapping = mapping_of(target, out->function);
 	return mapping && mapping->executable;
 }
 
@@ -205,22 +213,39 @@ static bool rust_type_of(const char *function, char *out, size_t size)
 	return true;
 }
 
-/* Names a table of Rust by the symbol of one of its functions. */
+/* A closure has no other name than that of its function, which tells where it was written. */
+static bool rust_closure_of(const char *function, char *out, size_t size)
+{
+	static const char closure[] = "::{{closure}}";
+	const size_t len = strlen(function);
+
+	if (len < sizeof(closure) || len >= size ||
+	    strcmp(function + len - (sizeof(closure) - 1), closure) != 0)
+		return false;
+	memcpy(out, function, len + 1);
+	return true;
+}
+
+/* Names a table of Rust by the symbol of one of its functions: first of them, or else `call`. */
 static bool name_by_method(struct pl_census_target *target, struct pl_census_named *named,
-                           const struct pl_census_symbol *function, uint64_t object_bytes)
+                           const struct pl_census_symbol functions[2], uint64_t object_bytes)
 {
 	const struct pl_census_file *file = pl_census_target_file(target, named->key);
 	char name[PL_CENSUS_SYMBOL_MAX];
 	char type[PL_CENSUS_SYMBOL_MAX];
 
-	if (!file || !function->found ||
-	    !pl_census_demangle_symbol(function->name, name, sizeof(name)) ||
-	    !rust_type_of(name, type, sizeof(type)))
+	if (!file ||
+	    !((functions[0].found && pl_census_demangle_symbol(functions[0].name, name, sizeof(name)) &&
+	       rust_type_of(name, type, sizeof(type))) ||
+	      (functions[1].found && functions[1].offset_bytes == 0 &&
+	       pl_census_demangle_symbol(functions[1].name, name, sizeof(name)) &&
+	       rust_closure_of(name, type, sizeof(type)))))
 		return false;
 	named->name.class = PL_CENSUS_CLASS_TYPE;
 	named->name.is_type = true;
 	named->name.named_by = "symbol";
 	named->name.object_bytes = object_bytes;
+	named->name.apart = true;
 	pl_census_copy_clean(named->name.name, sizeof(named->name.name), type);
 	describe(target, file, named->key, "methods", &named->name);
 	return true;
@@ -295,24 +320,26 @@ struct pending {
 	uint64_t object_bytes;
 };
 
-/* Chooses what of a module has no name yet, two symbols each. */
+/* Chooses what of a module has no name yet, WANTED_PER_KEY symbols each. */
 static size_t choose(struct pl_census_target *target, const struct pl_census_module *module,
                      uint64_t bias_bytes, const struct pl_census_named *named, size_t count,
                      struct pending *pending, struct pl_census_symbol *wanted)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < count && used < WANTED_MAX / 2; i++) {
-		uint64_t function = 0;
+	for (size_t i = 0; i < count && used < WANTED_MAX / WANTED_PER_KEY; i++) {
+		struct pl_census_symbol *symbols = wanted + WANTED_PER_KEY * used;
+		struct rust_table table = { 0 };
 
 		if (named[i].kind != PL_CENSUS_KEY_POINTER || named[i].name.named_by ||
 		    named[i].key < module->low || named[i].key >= module->high)
 			continue;
 		pending[used] = (struct pending){ .index = i };
-		pending[used].is_table =
-			is_rust_table(target, named[i].key, &function, &pending[used].object_bytes);
-		wanted[2 * used] = (struct pl_census_symbol){ .address = named[i].key - bias_bytes };
-		wanted[2 * used + 1] = (struct pl_census_symbol){ .address = function - bias_bytes };
+		pending[used].is_table = is_rust_table(target, named[i].key, &table);
+		pending[used].object_bytes = table.object_bytes;
+		symbols[0] = (struct pl_census_symbol){ .address = named[i].key - bias_bytes };
+		symbols[1] = (struct pl_census_symbol){ .address = table.function - bias_bytes };
+		symbols[2] = (struct pl_census_symbol){ .address = table.call - bias_bytes };
 		used++;
 	}
 	return used;
@@ -334,21 +361,22 @@ static void name_of_module(struct pl_census_target *target, const char *symbols_
 {
 	const struct pl_census_file *file = pl_census_target_file(target, module->low);
 	const uint64_t bias_bytes = file && file->biased ? file->bias_bytes : 0;
-	struct pending pending[WANTED_MAX / 2];
+	struct pending pending[WANTED_MAX / WANTED_PER_KEY];
 	const size_t pending_count = choose(target, module, bias_bytes, named, count, pending, wanted);
 
 	if (pending_count > 0 && is_interpreter(target, file))
 		return;
 	if (pending_count > 0 && file && file->fd >= 0 && file->biased)
-		find_symbols(target, file, symbols_dir, wanted, 2 * pending_count);
+		find_symbols(target, file, symbols_dir, wanted, WANTED_PER_KEY * pending_count);
 	for (size_t i = 0; i < pending_count; i++) {
+		const struct pl_census_symbol *symbols = wanted + WANTED_PER_KEY * i;
 		struct pl_census_named *one = &named[pending[i].index];
 
 		if (pending[i].is_table &&
-		    name_by_method(target, one, &wanted[2 * i + 1], pending[i].object_bytes))
+		    name_by_method(target, one, symbols + 1, pending[i].object_bytes))
 			continue;
-		if (wanted[2 * i].found)
-			name_by_symbol(target, one, &wanted[2 * i]);
+		if (symbols[0].found)
+			name_by_symbol(target, one, &symbols[0]);
 		else
 			name_by_place(target, one);
 	}

@@ -29,6 +29,7 @@ struct pl_census_name {
 	bool is_type;
 	const char *named_by;  /* "rtti", "symbol", "string", "offset", "tp_name", "chunk size" */
 	uint64_t object_bytes; /* by the type itself; 0: not known */
+	bool apart; /* (Rust) what tells the type is beside a pointer to the object, not in it */
 	char name[PL_CENSUS_NAME_SIZE];
 	char detail[PL_CENSUS_DETAIL_SIZE]; /* module, build id, what it is */
 };

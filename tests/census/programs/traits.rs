@@ -33,6 +33,16 @@ struct Slot {
     task: Box<dyn Task>,
     number: u64,
 }
+/* without a table in the object itself, or a method with the type's name */
+struct Retry {
+    before: Option<Box<Retry>>,
+    call: Box<dyn Fn() -> u64>,
+}
+
+fn retry_upload(before: Option<Box<Retry>>, number: u64) -> Option<Box<Retry>> {
+    let parts = [number; 7];
+    Some(Box::new(Retry { before, call: Box::new(move || parts[3]) }))
+}
 
 fn option(name: &str, fallback: f64) -> f64 {
     let arguments: Vec<String> = std::env::args().collect();
@@ -56,6 +66,8 @@ fn main() {
     let (leak, end) = (option("--leak", 500.0), option("--for", 300.0));
     let mut live: Vec<Box<Slot>> = (0..100000).map(make).collect();
     let mut kept: Vec<Box<Slot>> = Vec::new();
+    let mut retries: Option<Box<Retry>> = None;
+    let closures = option("--closures", 0.0) > 0.0;
     let (mut state, mut churned, mut leaked, mut sum) = (12345u64, 0.0, 0.0, 0u64);
     let begin = Instant::now();
     println!("ready");
@@ -70,9 +82,16 @@ fn main() {
             churned += 1.0;
         }
         while leaked < age * leak {
-            kept.push(Box::new(Slot { task: Box::new(Upload { parts: [7; 11] }), number: sum }));
             leaked += 1.0;
+            if closures {
+                retries = retry_upload(retries.take(), sum);
+                continue;
+            }
+            kept.push(Box::new(Slot { task: Box::new(Upload { parts: [7; 11] }), number: sum }));
         }
         std::thread::sleep(Duration::from_millis(2));
+    }
+    if let Some(retry) = retries {
+        println!("{} {}", (retry.call)(), retry.before.is_some());
     }
 }
