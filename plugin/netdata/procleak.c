@@ -223,6 +223,18 @@ static int refuse(struct host *host)
 	return EXIT_FAILURE;
 }
 
+/* What the host lacks now it may have later. Netdata starts again what ends well without a word,
+ * ten times before it gives up; what fails, or says DISABLE, never again. */
+static int give_up(struct host *host, int error)
+{
+	if (error != -ENOMEM && error != -EAGAIN && error != -EMFILE && error != -ENFILE)
+		return refuse(host);
+	pl_log_write(host->log, PL_LOG_ERROR, "cannot start now (%s): Netdata will try again",
+	             strerror(-error));
+	pl_wire_free(&host->wire);
+	return EXIT_SUCCESS;
+}
+
 static void enter_sandbox(const struct host *host)
 {
 	const int error = host->setup.no_sandbox ? 0 : pl_sandbox_enter();
@@ -237,11 +249,11 @@ static void enter_sandbox(const struct host *host)
 static int run(struct host *host)
 {
 	const struct pl_emit emit = { host, take_reading, take_report, take_self };
-	struct pl_config *config = pl_setup_config(&host->setup, host->log, &host->config_faults);
-	int error;
+	struct pl_config *config;
+	int error = pl_setup_config(&host->setup, host->log, &config, &host->config_faults);
 
-	if (!config)
-		return refuse(host);
+	if (error < 0)
+		return give_up(host, error);
 	host->missing_capabilities = pl_rights_use(host->log);
 	enter_sandbox(host);
 	error = pl_procfs_open(&host->fs, config->proc_root, config->cgroup_root);
@@ -251,7 +263,7 @@ static int run(struct host *host)
 		error = pl_engine_new(&host->engine, config, &emit, host->log);
 	if (error < 0) {
 		pl_log_write(host->log, PL_LOG_ERROR, "cannot start: %s", strerror(-error));
-		return refuse(host);
+		return give_up(host, error);
 	}
 	pl_subjects_init(&host->subjects, &host->wire, &host->fs, host->setup.update_every_s);
 	pl_wire_function(&host->wire, PL_FUNCTION_NAME, PL_FUNCTION_TIMEOUT_S, PL_FUNCTION_HELP,
@@ -285,7 +297,7 @@ int main(int argc, char **argv)
 		pl_log_write(host.log, PL_LOG_ERROR, "%s",
 		             error == -EPERM ? "it must not be setuid or setgid; see setcap(8)"
 		                             : strerror(-error));
-		return refuse(&host);
+		return give_up(&host, error);
 	}
 	catch_signals();
 	return run(&host);

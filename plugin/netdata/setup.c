@@ -254,9 +254,9 @@ static void set_proc_root(struct pl_config *config)
 	pl_config_set(config, PL_CONFIG_GLOBAL, "CgroupFS", path, NULL, NULL);
 }
 
-/* Returns false when the plugin must not run on with it. */
-static bool read_config(struct pl_config *config, const struct pl_setup *setup,
-                        const struct pl_log *log, struct pl_config_faults *faults)
+/* Returns 0, or -errno when the plugin must not run on with it. */
+static int read_config(struct pl_config *config, const struct pl_setup *setup,
+                       const struct pl_log *log, struct pl_config_faults *faults)
 {
 	char path[PATH_MAX];
 	int error;
@@ -265,36 +265,39 @@ static bool read_config(struct pl_config *config, const struct pl_setup *setup,
 		snprintf(path, sizeof(path), "%s", setup->config);
 	} else if (!find_config(path, sizeof(path))) {
 		pl_log_write(log, PL_LOG_INFO, "no " CONFIG_FILE ": every large process is watched");
-		return true;
+		return 0;
 	}
 	if (!is_trustworthy(path, log))
-		return false;
+		return -EPERM;
 	error = pl_config_read_ini(config, path, faults);
 	if (error == 0)
 		pl_log_write(log, PL_LOG_INFO, "read %s", path);
 	else
 		pl_log_write(log, PL_LOG_ERROR, "%s: %s", path, strerror(-error));
-	return error == 0;
+	return error;
 }
 
-struct pl_config *pl_setup_config(const struct pl_setup *setup, const struct pl_log *log,
-                                  unsigned *fault_count)
+int pl_setup_config(const struct pl_setup *setup, const struct pl_log *log, struct pl_config **out,
+                    unsigned *fault_count)
 {
 	struct fault_sink sink = { log };
 	struct pl_config_faults faults = { report_fault, &sink, 0 };
 	struct pl_config *config = pl_config_new();
+	int error;
 
 	if (!config) {
 		pl_log_write(log, PL_LOG_ERROR, "out of memory");
-		return NULL;
+		return -ENOMEM;
 	}
 	set_state_file(config);
 	set_proc_root(config);
-	if (!read_config(config, setup, log, &faults)) {
+	error = read_config(config, setup, log, &faults);
+	if (error < 0) {
 		pl_config_free(config);
-		return NULL;
+		return error;
 	}
 	pl_config_finish(config, &faults);
 	*fault_count = faults.count;
-	return config;
+	*out = config;
+	return 0;
 }

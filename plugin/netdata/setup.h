@@ -41,10 +41,11 @@ const struct pl_log *pl_setup_log(bool debug);
  * configuration, else none, which watches every large process. The state is kept in Netdata's lib
  * directory unless the file says otherwise. Every fault is logged and counted in *fault_count.
  *
- * Returns NULL, and says why, when the file that was named cannot be read, or when others than its
- * owner and group could write it: whoever can decides what a program with capabilities reads.
+ * Returns 0, or -errno and says why: -ENOMEM; -EPERM when others than the file's owner and group
+ * could write it, for whoever can decides what a program with capabilities reads; else what kept
+ * the file that was named from being read.
  */
-struct pl_config *pl_setup_config(const struct pl_setup *setup, const struct pl_log *log,
-                                  unsigned *fault_count);
+int pl_setup_config(const struct pl_setup *setup, const struct pl_log *log, struct pl_config **out,
+                    unsigned *fault_count);
 
 #endif

@@ -4,7 +4,8 @@ injected, and how much of it there was. The kinds are explained in inject_faults
 import os
 import struct
 
-KINDS = ("errno", "eintr", "short", "torn", "gone", "stuck", "store", "alloc", "clock", "suspend")
+KINDS = ("errno", "eintr", "short", "torn", "gone", "stuck", "store", "alloc", "clock", "suspend",
+         "kill")
 SIZE = 8 * (1 + len(KINDS))
 
 

@@ -28,7 +28,10 @@ CHILDREN = 40
 LATE = 3
 SEEN_S = 10  # to be seen on a busy machine; it takes a tick or two
 GROWTH_BYTES = 2 << 20
-QUEUED_BYTES = 2048  # a value that waits weighs half of that, but the queue is looked at now and then
+# What was read and not yet written waits in the daemon's memory, 800 bytes a value. A busy machine
+# writes late, and the allocator keeps room for the longest queue in the arena of each thread that
+# read: 9,000 values, 7 MB, were seen. So there is one such thread, and what is past this is dropped.
+QUEUE_MOST = 2000
 CHURN = os.path.join(BUILD, "tests", "soak", "churn")
 
 in_own_pid_namespace()
@@ -60,6 +63,9 @@ daemon = collectd("""
   </Match>
 </Plugin>
 CollectInternalStats true
+ReadThreads 1
+WriteQueueLimitHigh %d
+WriteQueueLimitLow %d
 PluginDir "%s"
 LoadPlugin match_regex
 <Chain "PostCache">
@@ -73,7 +79,8 @@ LoadPlugin match_regex
   Target "stop"
 </Chain>
 <Plugin csv>
-""" % (1700 if TICKS > 20000 else 8000, private.stock_plugins()), directory, INTERVAL_S)
+""" % (1700 if TICKS > 20000 else 8000, QUEUE_MOST, QUEUE_MOST, private.stock_plugins()), directory,
+                  INTERVAL_S)
 
 
 def sizes():
@@ -103,8 +110,7 @@ def reads():
 
 
 class Queue:
-    """What collectd has read and not yet written: it waits in the memory of whoever read it, and a
-    busy machine writes late. The allocator keeps room for the longest that there was."""
+    """The most values that waited to be written, by the daemon's own account."""
 
     def __init__(self):
         self.offsets = {}
@@ -186,9 +192,7 @@ print("# %d reads in %.0f s (%.1f ms each), %d newcomers and leavers" % (
 print("# at first %r, at last %r" % (early, late))
 ok(ticks >= TICKS, "%d reads" % TICKS, ticks, took_s)
 ok(tried > 0 and missed == 0, "every newcomer is counted, and every end", tried, missed)
-allowed_bytes = GROWTH_BYTES + QUEUED_BYTES * (late["queue"] - early["queue"])
-ok(late["memory"] - early["memory"] < allowed_bytes,
-   "its memory does not grow, but for values that waited to be written", early, late)
+ok(late["memory"] - early["memory"] < GROWTH_BYTES, "its memory does not grow", early, late)
 ok(late["descriptors"] <= early["descriptors"] + 2, "nor do its descriptors", early, late)
 ok(late["threads"] <= early["threads"], "nor its threads", early, late)
 ok(late["state"] < early["state"] * 1.3 + 65536, "nor the state file", early, late)
@@ -196,9 +200,10 @@ verdict = verdict_of(daemon.process.pid)
 # a short run is over while the daemon's memory still settles, and that may be told
 ok(verdict == "steady" or TICKS < 5000 and verdict in ("learning", "growing"),
    "procleak calls its own daemon %s" % ("steady" if TICKS >= 5000 else "no leak"), verdict)
-# the daemon's statistics of itself, in 5.12
+# the daemon's own: its statistics say the first in 5.12, its full queue the second
+own = ("plugin_get_interval: Unable", "Low water mark reached")
 errors = [line for line in daemon.complaints()
-          if "[error]" in line and "plugin_get_interval: Unable" not in line]
+          if "[error]" in line and not any(words in line for words in own)]
 ok(not errors, "and no error was logged", *errors[:10])
 took_s = daemon.stop()
 ok(took_s is not None and took_s < 10, "it ends", took_s)

@@ -18,6 +18,7 @@
  * alloc    there is no memory
  * clock    the wall clock jumps by years, back and forth, every period_ms
  * suspend  the host sleeps for 8 hours, every period_ms: the wall clock and the uptime know
+ * kill     the whole program is killed in the place of any call that the others let fail
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -43,12 +45,25 @@
 #define EXPORT __attribute__((visibility("default")))
 #define CALLER __builtin_return_address(0)
 
-enum kind { ERRNO, EINTR_, SHORT, TORN, GONE, STUCK, STORE, ALLOC, CLOCK, SUSPEND, KIND_COUNT };
+enum kind {
+	ERRNO,
+	EINTR_,
+	SHORT,
+	TORN,
+	GONE,
+	STUCK,
+	STORE,
+	ALLOC,
+	CLOCK,
+	SUSPEND,
+	KILL,
+	KIND_COUNT
+};
 
 static const char *const kind_names[KIND_COUNT] = {
 	[ERRNO] = "errno", [EINTR_] = "eintr",    [SHORT] = "short", [TORN] = "torn",
 	[GONE] = "gone",   [STUCK] = "stuck",     [STORE] = "store", [ALLOC] = "alloc",
-	[CLOCK] = "clock", [SUSPEND] = "suspend",
+	[CLOCK] = "clock", [SUSPEND] = "suspend", [KILL] = "kill",
 };
 
 #define FDS_MAX 1024
@@ -200,6 +215,7 @@ static enum kind choose(const void *caller, unsigned kinds, uint64_t *chance)
 	uint64_t index;
 	enum kind kind;
 
+	kinds |= 1u << KILL;
 	if (!plan.on || wanted_kinds(kinds) == 0 || (caller && !is_own(caller)))
 		return KIND_COUNT;
 	index = atomic_fetch_add(&counts[0], 1) + 1;
@@ -210,6 +226,8 @@ static enum kind choose(const void *caller, unsigned kinds, uint64_t *chance)
 	kind = wanted_kind(kinds, *chance % wanted_kinds(kinds));
 	*chance = mix(*chance);
 	atomic_fetch_add(&counts[1 + kind], 1);
+	if (kind == KILL)
+		kill(getpid(), SIGKILL);
 	return kind;
 }
 
