@@ -120,36 +120,56 @@ static void print_method(const struct pl_read_cost *cost)
 	printf("%-12s %9s  ", method, held);
 }
 
-static void print_row(struct status *status, const struct pl_state_process *process,
-                      const struct pl_report *report)
+/* A line of the table. */
+struct row {
+	const char *match;
+	const char *name;
+	int32_t pid; /* 0: it is no process */
+	const struct pl_track *track;
+	const struct pl_read_cost *cost; /* NULL: as above */
+	const char *message;
+	const struct pl_report *report;
+};
+
+static void print_head(struct status *status)
+{
+	if (!status->header_printed)
+		printf("%-20s  %-15s %8s  %-9s %11s %14s  %-12s %9s  %s\n", "MATCH", "NAME", "PID",
+		       "VERDICT", "ANON+SWAP", "WOULD SEE", "READ BY", "HELD", "WHAT");
+	status->header_printed = true;
+}
+
+static void print_row(struct status *status, const struct row *row)
 {
 	struct pl_findings findings;
 	double floor_per_h;
 	char bytes[32] = "-";
 	char smallest[40] = "-";
+	char pid[16] = "-";
 
-	if (!status->header_printed)
-		printf("%-20s  %-15s %8s  %-9s %11s %14s  %-12s %9s  %s\n", "MATCH", "NAME", "PID",
-		       "VERDICT", "ANON+SWAP", "WOULD SEE", "READ BY", "HELD", "WHAT");
-	status->header_printed = true;
-	pl_track_findings(&process->track, &findings);
-	pl_explain_bytes(process->track.u_bytes, bytes, sizeof(bytes));
+	print_head(status);
+	pl_track_findings(row->track, &findings);
+	pl_explain_bytes(row->track->u_bytes, bytes, sizeof(bytes));
 	if (pl_findings_get(&findings, PL_FINDING_DETECTION_FLOOR, &floor_per_h)) {
 		char per_h[32];
 
 		pl_explain_bytes(floor_per_h, per_h, sizeof(per_h));
 		snprintf(smallest, sizeof(smallest), "%s/h", per_h);
 	}
-	print_safe(process->match, 20);
+	if (row->pid > 0)
+		snprintf(pid, sizeof(pid), "%d", (int)row->pid);
+	print_safe(row->match, 20);
 	printf("  ");
-	print_safe(process->comm, 15);
-	printf(" %8d  %-9s %11s %14s  ", (int)process->track.ident.pid,
-	       pl_verdict_name(report->verdict), bytes, smallest);
-	print_method(&process->cost);
-	if (report->verdict >= PL_VERDICT_GROWING)
-		print_safe(process->message, (int)strlen(process->message));
+	print_safe(row->name, 15);
+	printf(" %8s  %-9s %11s %14s  ", pid, pl_verdict_name(row->report->verdict), bytes, smallest);
+	if (row->cost)
+		print_method(row->cost);
 	else
-		printf("%s", report->reason ? report->reason : "");
+		printf("%-12s %9s  ", "-", "-");
+	if (row->report->verdict >= PL_VERDICT_GROWING)
+		print_safe(row->message, (int)strlen(row->message));
+	else
+		printf("%s", row->report->reason ? row->report->reason : "");
 	putchar('\n');
 }
 
@@ -157,6 +177,13 @@ static void take_process(void *ctx, const struct pl_state_process *process)
 {
 	struct status *status = ctx;
 	struct pl_report report;
+	struct row row = { .match = process->match,
+		               .name = process->comm,
+		               .pid = process->track.ident.pid,
+		               .track = &process->track,
+		               .cost = &process->cost,
+		               .message = process->message,
+		               .report = &report };
 
 	status->process_count++;
 	report_of(&status->header, process, &report);
@@ -164,12 +191,51 @@ static void take_process(void *ctx, const struct pl_state_process *process)
 	if (status->json)
 		status->failed |= pl_lines_report(stdout, &report) != 0;
 	else
-		print_row(status, process, &report);
+		print_row(status, &row);
+}
+
+/* The sum of a match, or what nobody explains of a cgroup: its words are the daemon's as well. */
+static void other_report(const struct pl_state_other *other, struct pl_report *out)
+{
+	const struct pl_settings settings = { .horizon_s = INFINITY };
+	const struct pl_track_nobody nobody = { .path = other->path, .where = "unknown", .words = "" };
+
+	if (*other->path)
+		pl_track_describe_nobody(&other->track, &settings, other->match, &nobody, out);
+	else
+		pl_track_describe_sum(&other->track, &settings, other->match, other->member_count, out);
+	memcpy(out->message, other->message, sizeof(out->message));
+}
+
+static void take_other(void *ctx, const struct pl_state_other *other)
+{
+	const char *slash = strrchr(other->path, '/');
+	struct status *status = ctx;
+	struct pl_report report;
+	char sum[32];
+	struct row row = { .match = other->match,
+		               .name = slash && slash[1] ? slash + 1 : other->path,
+		               .track = &other->track,
+		               .message = other->message,
+		               .report = &report };
+
+	other_report(other, &report);
+	status->alarm_count += report.verdict >= PL_VERDICT_LEAKING;
+	if (status->json) {
+		status->failed |= pl_lines_report(stdout, &report) != 0;
+		return;
+	}
+	if (!*other->path) {
+		snprintf(sum, sizeof(sum), "sum of %" PRIu32, other->member_count);
+		row.name = sum;
+	}
+	print_row(status, &row);
 }
 
 static int print_state(struct status *status, const char *path, const char *text, size_t len)
 {
-	const struct pl_state_reader reader = { status, take_header, take_match, take_process };
+	const struct pl_state_reader reader = { status, take_header, take_match, take_process,
+		                                    take_other };
 	char problem[128];
 	const int err = pl_state_read(text, len, &reader, problem, sizeof(problem));
 
@@ -208,10 +274,11 @@ static void print_help(void)
 	printf(
 		"usage: procleak status [--json] [STATEFILE]\n"
 		"\n"
-		"Prints what the daemon's plugin knows of every process that it follows, from its state\n"
-		"file (default: %s, or\n%s). Exits with 1 when one leaks.\n"
+		"Prints what the daemon's plugin knows of every process that it follows, of the sums of\n"
+		"matches and of cgroups that grow beside their processes, from its state file\n"
+		" (default: %s, or\n%s). Exits with 1 when one leaks.\n"
 		"\n"
-		"  --json   a line per process, as `procleak replay` prints them\n",
+		"  --json   a line for each, as `procleak replay` prints them\n",
 		default_paths[0], default_paths[1]);
 }
 

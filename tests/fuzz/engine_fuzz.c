@@ -273,10 +273,17 @@ static void copy_process(void *ctx, const struct pl_state_process *process)
 	fuzz_expect(pl_state_write_process(ctx, process) == 0);
 }
 
+static void copy_other(void *ctx, const struct pl_state_other *other)
+{
+	fuzz_expect((unsigned)other->track.verdict < PL_VERDICT_COUNT);
+	fuzz_expect(pl_state_write_other(ctx, other) == 0);
+}
+
 static void expect_round_trip(void)
 {
 	struct pl_state_writer *writer = pl_state_writer_new();
-	const struct pl_state_reader reader = { writer, copy_header, copy_match, copy_process };
+	const struct pl_state_reader reader = { writer, copy_header, copy_match, copy_process,
+		                                    copy_other };
 	char problem[256];
 	const char *text;
 	size_t len;

@@ -15,11 +15,12 @@ static int write_all(struct pl_state_writer *writer)
 	};
 	static struct pl_state_match match = { .name = "redis" };
 	static struct pl_state_process process = { .match = "redis", .comm = "redis-server" };
+	static struct pl_state_other sum = { .match = "redis", .member_count = 3 };
 	const char *text;
 	size_t len;
 
 	if (pl_state_write_header(writer, &header) != 0 || pl_state_write_match(writer, &match) != 0 ||
-	    pl_state_write_process(writer, &process) != 0 ||
+	    pl_state_write_process(writer, &process) != 0 || pl_state_write_other(writer, &sum) != 0 ||
 	    pl_state_write_end(writer, &text, &len) != 0)
 		return 1;
 	return fwrite(text, 1, len, stdout) == len ? 0 : 1;

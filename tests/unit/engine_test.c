@@ -965,6 +965,38 @@ static bool evidence_has(const char *directory, const char *match, const char *c
 	return all;
 }
 
+/* Samples in the saved history of a sum, or of a cgroup of that path. */
+struct other_count {
+	const char *path;
+	uint64_t sample_count;
+	double base_bytes;
+};
+
+static void take_other_count(void *ctx, const struct pl_state_other *other)
+{
+	struct other_count *count = ctx;
+
+	if (strcmp(other->path, count->path) != 0)
+		return;
+	count->sample_count = other->track.sample_count;
+	count->base_bytes = (double)pl_cgroup_unexplained_bytes(&other->base);
+}
+
+static struct other_count saved_other(const char *state, const char *path)
+{
+	struct other_count count = { .path = path };
+	const struct pl_state_reader reader = { .ctx = &count, .other = take_other_count };
+	char problem[128];
+	char *text;
+	size_t len;
+
+	if (pl_state_load(state, &text, &len) != 0)
+		return count;
+	(void)pl_state_read(text, len, &reader, problem, sizeof(problem));
+	free(text);
+	return count;
+}
+
 static void put_worker(int pid, unsigned long start_ticks, double anon_kib)
 {
 	put_process(&(struct fake){ .pid = pid,
@@ -973,6 +1005,91 @@ static void put_worker(int pid, unsigned long start_ticks, double anon_kib)
 	                            .start_ticks = start_ticks,
 	                            .anon_kib = (unsigned long)anon_kib,
 	                            .minor_faults = (unsigned long)anon_kib });
+}
+
+/* Socket buffers that its processes do not explain. */
+static void write_charge(const char *directory, unsigned sock_mib)
+{
+	char path[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/pool/memory.current", directory);
+	file = fopen(path, "w");
+	fprintf(file, "%llu\n", (100ULL + sock_mib) << 20);
+	fclose(file);
+	snprintf(path, sizeof(path), "%s/pool/memory.stat", directory);
+	file = fopen(path, "w");
+	fprintf(
+		file,
+		"anon %llu\nfile 0\nshmem 0\nslab 0\nkernel_stack 0\npagetables 0\npercpu 0\nsock %llu\n",
+		100ULL << 20, (unsigned long long)sock_mib << 20);
+	fclose(file);
+}
+
+static void make_charge(const char *directory)
+{
+	char path[512];
+	FILE *file;
+
+	mkdir(directory, 0755);
+	snprintf(path, sizeof(path), "%s/pool", directory);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", directory);
+	file = fopen(path, "w");
+	fputs("memory pids\n", file);
+	fclose(file);
+}
+
+/* What has a history besides processes: it goes on after a restart, where it was. */
+static void test_others_are_saved(void)
+{
+	char state[300];
+	char cgroups[300];
+	const char *const settings[][3] = { { "pool", "Command", "worker" },
+		                                { NULL, "StateFile", state },
+		                                { NULL, "CgroupFS", cgroups },
+		                                { NULL, NULL, NULL } };
+	static struct seen seen;
+	struct pl_engine *engine;
+	struct other_count sum;
+	struct other_count cgroup;
+
+	snprintf(state, sizeof(state), "%s/state.json", root);
+	snprintf(cgroups, sizeof(cgroups), "%s/cgroups", root);
+	write_boot_id(FIRST_BOOT "\n");
+	make_charge(cgroups);
+	for (int pid = 1000; pid < 1003; pid++) {
+		put_worker(pid, 10, 10240);
+		write_file(pid, "cgroup", "0::/pool\n");
+	}
+	engine = start(&seen, settings);
+	for (int i = 0; i < 10; i++) {
+		write_charge(cgroups, 10 + 4U * (unsigned)i);
+		tick(engine, &seen, 600.0 * i);
+	}
+	pl_engine_free(engine);
+	sum = saved_other(state, "");
+	cgroup = saved_other(state, "/pool");
+	is_num((double)sum.sample_count, 10, "the history of a sum is saved");
+	ok(cgroup.sample_count > 2, "so is that of a cgroup");
+	engine = start(&seen, settings);
+	for (int i = 10; i < 14; i++)
+		tick(engine, &seen, 600.0 * i);
+	pl_engine_free(engine);
+	is_num((double)saved_other(state, "").sample_count, 14, "that of the sum goes on");
+	ok(saved_other(state, "/pool").sample_count > cgroup.sample_count, "as does the cgroup's");
+	is_num(saved_other(state, "/pool").base_bytes, cgroup.base_bytes,
+	       "from where it was the least");
+	remove_process(1002);
+	engine = start(&seen, settings);
+	tick(engine, &seen, 8400);
+	pl_engine_free(engine);
+	is_num((double)saved_other(state, "").sample_count, 14,
+	       "who is not found yet is waited for, lest the sum seem to fall");
+	remove(state);
+	write_boot_id(NULL);
+	for (int pid = 1000; pid < 1002; pid++)
+		remove_process(pid);
 }
 
 /* A pool whose workers stay small and become ever more. */
@@ -1273,6 +1390,7 @@ int main(void)
 	test_unreadable();
 	test_slow_disk();
 	test_sum_evidence();
+	test_others_are_saved();
 	test_runs_evidence();
 	test_idle();
 	test_idle_refused();

@@ -13,9 +13,11 @@ struct taken {
 	unsigned header_count;
 	unsigned match_count;
 	unsigned process_count;
+	unsigned other_count;
 	struct pl_state_header header;
 	struct pl_state_match match;
 	struct pl_state_process process;
+	struct pl_state_other other;
 };
 
 static void take_header(void *ctx, const struct pl_state_header *header)
@@ -40,6 +42,14 @@ static void take_process(void *ctx, const struct pl_state_process *process)
 
 	taken->process_count++;
 	taken->process = *process;
+}
+
+static void take_other(void *ctx, const struct pl_state_other *other)
+{
+	struct taken *taken = ctx;
+
+	taken->other_count++;
+	taken->other = *other;
 }
 
 /* Sets every element that a table tells of to a value of its own that its type can hold. */
@@ -92,6 +102,7 @@ static char *make_text(size_t *len)
 	struct pl_state_header header = { .boot_id = "b", .saved_s = 12.5, .time_scale = 1 };
 	static struct pl_state_match match;
 	static struct pl_state_process process;
+	static struct pl_state_other other;
 	struct pl_state_writer *writer = pl_state_writer_new();
 	const char *text;
 	char *copy;
@@ -99,9 +110,10 @@ static char *make_text(size_t *len)
 
 	fill(pl_state_match_fields, (char *)&match, &next);
 	fill(pl_state_process_fields, (char *)&process, &next);
+	fill(pl_state_other_fields, (char *)&other, &next);
 	if (pl_state_write_header(writer, &header) != 0 || pl_state_write_match(writer, &match) != 0 ||
 	    pl_state_write_process(writer, &process) != 0 ||
-	    pl_state_write_end(writer, &text, len) != 0)
+	    pl_state_write_other(writer, &other) != 0 || pl_state_write_end(writer, &text, len) != 0)
 		abort();
 	copy = malloc(*len + 1);
 	memcpy(copy, text, *len);
@@ -112,7 +124,8 @@ static char *make_text(size_t *len)
 
 static int read_text(const char *text, size_t len, struct taken *taken, char problem[128])
 {
-	const struct pl_state_reader reader = { taken, take_header, take_match, take_process };
+	const struct pl_state_reader reader = { taken, take_header, take_match, take_process,
+		                                    take_other };
 
 	memset(taken, 0, sizeof(*taken));
 	problem[0] = '\0';
@@ -154,6 +167,7 @@ static void test_memory(void)
  */
 #define MATCH_PADDING 58
 #define PROCESS_PADDING 231
+#define OTHER_PADDING 148
 
 static void test_coverage(void)
 {
@@ -161,6 +175,8 @@ static void test_coverage(void)
 	       MATCH_PADDING, "every member of a match is saved");
 	is_num(sizeof(struct pl_state_process) - pl_state_fields_covered(pl_state_process_fields),
 	       PROCESS_PADDING, "every member of a process is saved");
+	is_num(sizeof(struct pl_state_other) - pl_state_fields_covered(pl_state_other_fields),
+	       OTHER_PADDING, "every member of what else has a history is saved");
 }
 
 static void test_round_trip(void)
@@ -168,6 +184,7 @@ static void test_round_trip(void)
 	static struct taken taken;
 	static struct pl_state_match match;
 	static struct pl_state_process process;
+	static struct pl_state_other other;
 	char problem[128];
 	unsigned next = 0;
 	size_t len;
@@ -175,11 +192,13 @@ static void test_round_trip(void)
 
 	fill(pl_state_match_fields, (char *)&match, &next);
 	fill(pl_state_process_fields, (char *)&process, &next);
+	fill(pl_state_other_fields, (char *)&other, &next);
 	is_num(read_text(text, len, &taken, problem), 0, "it can be read");
 	is_num(taken.header.saved_s, 12.5, "the header is back");
 	is_str(taken.header.boot_id, "b", "with its boot id");
 	ok(memcmp(&taken.match, &match, sizeof(match)) == 0, "a match is back, bit by bit");
 	ok(memcmp(&taken.process, &process, sizeof(process)) == 0, "a process is back, bit by bit");
+	ok(memcmp(&taken.other, &other, sizeof(other)) == 0, "and what else has a history");
 	free(text);
 }
 

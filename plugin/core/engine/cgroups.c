@@ -54,6 +54,7 @@ static uint16_t number_of(struct pl_engine *engine, const struct pl_cgroup_key *
 		                          .first_s = engine->now.mono_s,
 		                          .due_s = engine->now.mono_s,
 		                          .empty_since_s = -1 };
+	pl_engine_claim_cgroup(engine, unused);
 	for (at = 0; engine->cgroups[at] != unused; at++)
 		;
 	return (uint16_t)(at + 1);
@@ -239,7 +240,7 @@ static void begin_track(struct pl_engine *engine, struct pl_cgroup *cgroup, uint
 static void take_reading(struct pl_engine *engine, struct pl_cgroup *cgroup)
 {
 	const struct pl_cgroup_members members = members_of(cgroup);
-	const bool first = cgroup->parts.known == 0;
+	const bool first = cgroup->base.known == 0;
 	uint64_t now_bytes;
 	uint64_t base_bytes;
 
@@ -293,19 +294,44 @@ static bool may_alarm(const struct pl_engine *engine, struct pl_group *group,
 	return true;
 }
 
+static struct pl_track_nobody nobody_of(const struct pl_cgroup *cgroup)
+{
+	struct pl_track_nobody nobody = { .path = cgroup->key.path };
+	const enum pl_cgroup_part part = leader(cgroup, &nobody.share);
+
+	nobody.where = pl_cgroup_part_name(part);
+	nobody.words = pl_cgroup_part_words(part);
+	return nobody;
+}
+
+void pl_engine_save_cgroup(const struct pl_engine *engine, const struct pl_cgroup *cgroup,
+                           struct pl_state_other *out)
+{
+	const struct pl_group *group = &engine->groups[cgroup->owner];
+	const struct pl_track_nobody nobody = nobody_of(cgroup);
+	struct pl_report told;
+
+	_Static_assert(sizeof(out->path) == sizeof(cgroup->key.path), "a path is kept whole");
+	memcpy(out->match, group->name, sizeof(out->match));
+	memcpy(out->path, cgroup->key.path, sizeof(out->path));
+	out->cgroup_kind = cgroup->key.kind;
+	out->member_count = cgroup->member_count;
+	out->first_s = cgroup->first_s;
+	out->base = cgroup->base;
+	out->track = *cgroup->track;
+	pl_track_describe_nobody(&out->track, group->settings, group->name, &nobody, &told);
+	memcpy(out->message, told.message, sizeof(out->message));
+}
+
 static void report(struct pl_engine *engine, struct pl_cgroup *cgroup)
 {
 	struct pl_group *group = &engine->groups[cgroup->owner];
-	struct pl_track_nobody nobody = { .path = cgroup->key.path };
+	const struct pl_track_nobody nobody = nobody_of(cgroup);
 	struct pl_report told;
 
 	/* as long as a process leaks, that is the news: buffers and page tables come with it */
 	if (cgroup->member_leaks && cgroup->track->verdict >= PL_VERDICT_LEAKING)
 		return;
-	const enum pl_cgroup_part part = leader(cgroup, &nobody.share);
-
-	nobody.where = pl_cgroup_part_name(part);
-	nobody.words = pl_cgroup_part_words(part);
 	if (!pl_track_report_nobody(cgroup->track, group->settings, group->name, &nobody, &told))
 		return;
 	if (told.alarm)

@@ -149,6 +149,8 @@ struct pl_group {
 	struct pl_family family;
 	struct pl_sum members;      /* added up */
 	struct pl_track *sum_track; /* NULL: there never were several */
+	uint32_t sum_awaited_count; /* after a restart: it goes on when so many are back, ... */
+	double sum_awaited_until_s; /* ... or at that time; 0: not set yet */
 
 	/* PidFile */
 	int32_t file_pid;
@@ -203,9 +205,14 @@ struct pl_engine {
 	char boot_id[PL_BOOT_ID_SIZE];
 	struct pl_restored *restored; /* sorted by pid */
 	size_t restored_count;
+	struct pl_state_other **restored_cgroups; /* in which no process was met yet; NULL: claimed */
+	size_t restored_cgroup_count;
 	double restored_until_s;       /* who is not met by then is forgotten */
 	struct pl_state_writer *state; /* the text under way; NULL: none is */
 	size_t state_cursor;           /* process to write next */
+	bool state_processes_done;     /* what else has a history is written next */
+	size_t state_group_cursor;
+	size_t state_cgroup_cursor;
 	double save_due_s;
 	bool saving; /* the worker writes it out */
 	struct pl_complaint save_complaint;
@@ -310,6 +317,9 @@ void pl_engine_sum_cgroups(struct pl_engine *engine);
 void pl_engine_cgroup_findings(const struct pl_engine *engine, const struct pl_cgroup *cgroup,
                                struct pl_findings *out);
 void pl_engine_free_cgroups(struct pl_engine *engine);
+/* The history of one, as it is saved; its words too. */
+void pl_engine_save_cgroup(const struct pl_engine *engine, const struct pl_cgroup *cgroup,
+                           struct pl_state_other *out);
 
 /* idle.c: memory that is not touched any more, of suspects whose match asks for it. */
 /* Forgets what was read: another process, or another program in it. */
@@ -370,6 +380,8 @@ double pl_engine_start_s(const struct pl_engine *engine, uint64_t start_ticks);
 void pl_engine_restore(struct pl_engine *engine);
 /* Hands the history of a process over, if there is one. */
 void pl_engine_claim(struct pl_engine *engine, struct pl_process *process);
+/* Likewise of a cgroup, which was only just met. */
+void pl_engine_claim_cgroup(struct pl_engine *engine, struct pl_cgroup *cgroup);
 /* Writes a slice of the state when one is due; never waits for the disk. */
 void pl_engine_save_some(struct pl_engine *engine);
 /* A verdict must not be lost: save soon. */

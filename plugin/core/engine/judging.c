@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define SUM_AWAITED_S 60.0
+
 int pl_engine_begin_track(struct pl_engine *engine, struct pl_process *process)
 {
 	if (!process->track)
@@ -113,6 +115,18 @@ static void judge_process(struct pl_engine *engine, struct pl_process *process)
 	}
 }
 
+/* After a restart they are found one after the other: the sum would seem to fall, and to rise. */
+static bool awaits_members(const struct pl_engine *engine, struct pl_group *group)
+{
+	if (group->sum_awaited_count > 0 && group->sum_awaited_until_s <= 0)
+		group->sum_awaited_until_s = engine->now.mono_s + SUM_AWAITED_S;
+	if (group->members.member_count < group->sum_awaited_count &&
+	    engine->now.mono_s < group->sum_awaited_until_s)
+		return true;
+	group->sum_awaited_count = 0;
+	return false;
+}
+
 /* Only a match of several processes has a sum worth a history. */
 static void judge_sum(struct pl_engine *engine, struct pl_group *group)
 {
@@ -125,6 +139,8 @@ static void judge_sum(struct pl_engine *engine, struct pl_group *group)
 			              (struct pl_ident){ 0, (uint64_t)group->members.member_count },
 			              engine->config->time_scale);
 	}
+	if (awaits_members(engine, group))
+		return;
 	if (pl_sum_end(&group->members, group->sum_track, &group->family, group->settings, group->name,
 	               &report))
 		pl_engine_tell(engine, group, &report);

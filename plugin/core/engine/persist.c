@@ -98,6 +98,48 @@ static void take_match(void *ctx, const struct pl_state_match *match)
 	restoring->match_count++;
 }
 
+static void take_sum(struct pl_engine *engine, const struct pl_state_other *other)
+{
+	struct pl_group *group = find_group(engine, other->match);
+
+	if (!group || group->sum_track)
+		return;
+	group->sum_track = malloc(sizeof(*group->sum_track));
+	if (!group->sum_track)
+		return;
+	*group->sum_track = other->track;
+	memcpy(group->members.gone, other->gone, sizeof(group->members.gone));
+	group->sum_awaited_count = other->member_count;
+}
+
+static void take_cgroup(struct pl_engine *engine, const struct pl_state_other *other)
+{
+	struct pl_state_other **grown =
+		realloc(engine->restored_cgroups, (engine->restored_cgroup_count + 1) * sizeof(*grown));
+	struct pl_state_other *saved = malloc(sizeof(*saved));
+
+	if (grown)
+		engine->restored_cgroups = grown;
+	if (!grown || !saved) {
+		free(saved);
+		return;
+	}
+	*saved = *other;
+	grown[engine->restored_cgroup_count++] = saved;
+}
+
+static void take_other(void *ctx, const struct pl_state_other *other)
+{
+	struct restoring *restoring = ctx;
+
+	if (!restoring->same_scale || !restoring->same_boot)
+		return;
+	if (*other->path)
+		take_cgroup(restoring->engine, other);
+	else
+		take_sum(restoring->engine, other);
+}
+
 static bool make_room(struct restoring *restoring)
 {
 	struct pl_engine *engine = restoring->engine;
@@ -187,7 +229,8 @@ static int compare_pids(const void *a, const void *b)
 void pl_engine_restore(struct pl_engine *engine)
 {
 	struct restoring restoring = { .engine = engine };
-	const struct pl_state_reader reader = { &restoring, take_header, take_match, take_process };
+	const struct pl_state_reader reader = { &restoring, take_header, take_match, take_process,
+		                                    take_other };
 	char problem[128];
 	char *text;
 	size_t len;
@@ -249,8 +292,33 @@ void pl_engine_claim(struct pl_engine *engine, struct pl_process *process)
 	}
 }
 
+void pl_engine_claim_cgroup(struct pl_engine *engine, struct pl_cgroup *cgroup)
+{
+	for (size_t i = 0; i < engine->restored_cgroup_count; i++) {
+		struct pl_state_other *saved = engine->restored_cgroups[i];
+
+		if (!saved || saved->cgroup_kind != cgroup->key.kind ||
+		    strcmp(saved->path, cgroup->key.path) != 0)
+			continue;
+		engine->restored_cgroups[i] = NULL;
+		cgroup->track = malloc(sizeof(*cgroup->track));
+		if (cgroup->track) {
+			*cgroup->track = saved->track;
+			cgroup->base = saved->base;
+			cgroup->first_s = saved->first_s;
+		}
+		free(saved);
+		return;
+	}
+}
+
 void pl_engine_forget_restored(struct pl_engine *engine)
 {
+	for (size_t i = 0; i < engine->restored_cgroup_count; i++)
+		free(engine->restored_cgroups[i]);
+	free(engine->restored_cgroups);
+	engine->restored_cgroups = NULL;
+	engine->restored_cgroup_count = 0;
 	for (size_t i = 0; i < engine->restored_count; i++)
 		free(engine->restored[i].saved);
 	free(engine->restored);
@@ -270,7 +338,8 @@ static int begin_text(struct pl_engine *engine)
 	engine->state = pl_state_writer_new();
 	if (!engine->state)
 		return -ENOMEM;
-	engine->state_cursor = 0;
+	engine->state_cursor = engine->state_group_cursor = engine->state_cgroup_cursor = 0;
+	engine->state_processes_done = false;
 	memcpy(header.boot_id, engine->boot_id, sizeof(header.boot_id));
 	err = pl_state_write_header(engine->state, &header);
 	for (size_t i = 0; err == 0 && i < engine->group_count; i++) {
@@ -316,12 +385,80 @@ static int write_unclaimed(struct pl_engine *engine)
 	return err;
 }
 
+static int write_sum(struct pl_engine *engine, const struct pl_group *group)
+{
+	struct pl_state_other *saved = calloc(1, sizeof(*saved));
+	struct pl_report report;
+	int err;
+
+	if (!saved)
+		return -ENOMEM;
+	memcpy(saved->match, group->name, sizeof(saved->match));
+	saved->member_count =
+		group->sum_awaited_count > 0 ? group->sum_awaited_count : group->members.member_count;
+	memcpy(saved->gone, group->members.gone, sizeof(saved->gone));
+	saved->track = *group->sum_track;
+	pl_track_describe_sum(&saved->track, group->settings, group->name, saved->member_count,
+	                      &report);
+	memcpy(saved->message, report.message, sizeof(saved->message));
+	err = pl_state_write_other(engine->state, saved);
+	free(saved);
+	return err;
+}
+
+static int write_cgroup(struct pl_engine *engine, const struct pl_cgroup *cgroup)
+{
+	struct pl_state_other *saved = calloc(1, sizeof(*saved));
+	int err;
+
+	if (!saved)
+		return -ENOMEM;
+	pl_engine_save_cgroup(engine, cgroup, saved);
+	err = pl_state_write_other(engine->state, saved);
+	free(saved);
+	return err;
+}
+
+/* What has a history besides processes; returns as write_slice() does. */
+static int write_others(struct pl_engine *engine, size_t count)
+{
+	int err = 0;
+
+	for (; err == 0 && count > 0 && engine->state_group_cursor < engine->group_count;
+	     engine->state_group_cursor++) {
+		const struct pl_group *group = &engine->groups[engine->state_group_cursor];
+
+		if (!group->sum_track || group->sum_track->sample_count == 0)
+			continue;
+		err = write_sum(engine, group);
+		count--;
+	}
+	for (; err == 0 && count > 0 && engine->state_cgroup_cursor < engine->cgroup_count;
+	     engine->state_cgroup_cursor++) {
+		const struct pl_cgroup *cgroup = engine->cgroups[engine->state_cgroup_cursor];
+
+		if (!cgroup->used || !cgroup->track || cgroup->track->sample_count == 0)
+			continue;
+		err = write_cgroup(engine, cgroup);
+		count--;
+	}
+	if (err < 0 || engine->state_cgroup_cursor < engine->cgroup_count)
+		return err < 0 ? err : 1;
+	for (size_t i = 0; err == 0 && i < engine->restored_cgroup_count; i++)
+		if (engine->restored_cgroups[i])
+			err = pl_state_write_other(engine->state, engine->restored_cgroups[i]);
+	return err;
+}
+
 /* Writes up to `count` more processes. Returns 1 when there are more, 0 at the end, -ENOMEM. */
 static int write_slice(struct pl_engine *engine, size_t count)
 {
+	int err;
+
+	if (engine->state_processes_done)
+		return write_others(engine, count);
 	for (; count > 0 && engine->state_cursor < engine->process_count; engine->state_cursor++) {
 		const struct pl_process *process = engine->processes[engine->state_cursor];
-		int err;
 
 		if (!process->used || process->group_count == 0 || process->track->sample_count == 0)
 			continue;
@@ -330,7 +467,11 @@ static int write_slice(struct pl_engine *engine, size_t count)
 			return err;
 		count--;
 	}
-	return engine->state_cursor < engine->process_count ? 1 : write_unclaimed(engine);
+	if (engine->state_cursor < engine->process_count)
+		return 1;
+	err = write_unclaimed(engine);
+	engine->state_processes_done = err == 0;
+	return err == 0 ? write_others(engine, count) : err;
 }
 
 static void give_up_text(struct pl_engine *engine)
@@ -363,7 +504,8 @@ void pl_engine_save_some(struct pl_engine *engine)
 {
 	int more;
 
-	if (engine->restored && engine->now.mono_s > engine->restored_until_s)
+	if ((engine->restored || engine->restored_cgroups) &&
+	    engine->now.mono_s > engine->restored_until_s)
 		pl_engine_forget_restored(engine);
 	if (!is_enabled(engine) || engine->saving)
 		return;

@@ -373,6 +373,25 @@ const struct pl_state_field pl_state_process_fields[] = {
 	END,
 };
 
+static const struct pl_state_field parts_fields[] = {
+	FIELD(struct pl_cgroup_parts, known, U32),
+	ARRAY(struct pl_cgroup_parts, bytes, U64, uint64_t),
+	END,
+};
+
+const struct pl_state_field pl_state_other_fields[] = {
+	TEXT(struct pl_state_other, match),
+	TEXT(struct pl_state_other, path),
+	INDEX(struct pl_state_other, cgroup_kind, UINT8_MAX),
+	TEXT(struct pl_state_other, message),
+	FIELD(struct pl_state_other, member_count, U32),
+	ARRAY(struct pl_state_other, gone, U64, uint64_t),
+	FIELD(struct pl_state_other, first_s, F64),
+	NESTED(struct pl_state_other, base, parts_fields),
+	NESTED(struct pl_state_other, track, track_fields),
+	END,
+};
+
 size_t pl_state_fields_covered(const struct pl_state_field *fields)
 {
 	size_t covered = 0;

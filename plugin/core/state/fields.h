@@ -32,6 +32,7 @@ struct pl_state_field {
 extern const struct pl_state_field pl_state_header_fields[];
 extern const struct pl_state_field pl_state_match_fields[];
 extern const struct pl_state_field pl_state_process_fields[];
+extern const struct pl_state_field pl_state_other_fields[];
 
 /* Bytes of the struct that the table covers: what is not is padding. */
 size_t pl_state_fields_covered(const struct pl_state_field *fields);

@@ -29,6 +29,7 @@ enum place {
 	PLACE_HEADER,
 	PLACE_MATCHES,
 	PLACE_PROCESSES,
+	PLACE_OTHERS,
 	PLACE_UNKNOWN,
 };
 
@@ -48,6 +49,7 @@ struct parse {
 	struct pl_state_header header;
 	struct pl_state_match match;
 	struct pl_state_process process;
+	struct pl_state_other other;
 };
 
 static int fail(struct parse *parse, const char *problem)
@@ -187,10 +189,10 @@ static enum place place_of(const unsigned char *key, size_t len)
 {
 	static const char *const names[] = {
 		[PLACE_FORMAT] = "format",   [PLACE_VERSION] = "version",     [PLACE_HEADER] = "header",
-		[PLACE_MATCHES] = "matches", [PLACE_PROCESSES] = "processes",
+		[PLACE_MATCHES] = "matches", [PLACE_PROCESSES] = "processes", [PLACE_OTHERS] = "others",
 	};
 
-	for (int i = PLACE_FORMAT; i <= PLACE_PROCESSES; i++)
+	for (int i = PLACE_FORMAT; i <= PLACE_OTHERS; i++)
 		if (strlen(names[i]) == len && memcmp(names[i], key, len) == 0)
 			return (enum place)i;
 	return PLACE_UNKNOWN;
@@ -237,6 +239,10 @@ static int start_element(struct parse *parse)
 		memset(&parse->process, 0, sizeof(parse->process));
 		return push(parse, pl_state_process_fields, &parse->process);
 	}
+	if (parse->place == PLACE_OTHERS && parse->in_list) {
+		memset(&parse->other, 0, sizeof(parse->other));
+		return push(parse, pl_state_other_fields, &parse->other);
+	}
 	parse->skip_depth++;
 	return 1;
 }
@@ -281,6 +287,8 @@ static void finish_element(struct parse *parse)
 		reader->match(reader->ctx, &parse->match);
 	else if (parse->place == PLACE_PROCESSES && reader->process)
 		reader->process(reader->ctx, &parse->process);
+	else if (parse->place == PLACE_OTHERS && reader->other)
+		reader->other(reader->ctx, &parse->other);
 }
 
 static int on_end_map(void *ctx)
@@ -304,8 +312,8 @@ static int on_start_array(void *ctx)
 	struct parse *parse = ctx;
 	struct frame *frame = top_of(parse);
 
-	if (parse->skip_depth == 0 && !frame && !parse->in_list &&
-	    (parse->place == PLACE_MATCHES || parse->place == PLACE_PROCESSES)) {
+	if (parse->skip_depth == 0 && !frame && !parse->in_list && parse->place >= PLACE_MATCHES &&
+	    parse->place <= PLACE_OTHERS) {
 		parse->in_list = true;
 		return 1;
 	}

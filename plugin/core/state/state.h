@@ -2,7 +2,7 @@
  * What was learned, as JSON: written whole or not at all, read whole or not at all.
  *
  * Knows the file's format and its fields; refuses to know who is followed and when to save. The
- * text is one JSON object: a header, then "matches" and "processes", one element a line.
+ * text is one JSON object: a header, then "matches", "processes" and "others", one element a line.
  */
 #ifndef PL_STATE_STATE_H
 #define PL_STATE_STATE_H
@@ -11,7 +11,9 @@
 
 #include "base/values.h"
 #include "regions/ledger.h"
+#include "sample/cgroup.h"
 #include "track/family.h"
+#include "track/sum.h"
 #include "track/track.h"
 
 #define PL_STATE_FORMAT "procleak-state"
@@ -43,15 +45,30 @@ struct pl_state_process {
 	struct pl_ledger ledger; /* reading_count 0: there is none */
 };
 
+/* What has a history besides processes: the sum of a match, and what nobody explains of a cgroup.
+ */
+struct pl_state_other {
+	char match[PL_STATE_NAME_SIZE];
+	char path[PL_CGROUP_PATH_SIZE]; /* of the cgroup; "": it is a sum */
+	uint8_t cgroup_kind;            /* enum pl_cgroup_kind */
+	char message[PL_MESSAGE_SIZE];  /* the verdict in words; for people */
+	uint32_t member_count;
+	uint64_t gone[PL_COUNTER_COUNT]; /* of a sum: see struct pl_sum */
+	double first_s;                  /* of a cgroup: when it was first seen, monotonic */
+	struct pl_cgroup_parts base;     /* of it, when the unexplained part was the least */
+	struct pl_track track;
+};
+
 /* A text under way. All functions return 0 or -ENOMEM; after a failure only free it. */
 struct pl_state_writer;
 
 struct pl_state_writer *pl_state_writer_new(void);
 void pl_state_writer_free(struct pl_state_writer *writer);
 int pl_state_write_header(struct pl_state_writer *writer, const struct pl_state_header *header);
-/* All matches first, then all processes. */
+/* All matches first, then all processes, then the others. */
 int pl_state_write_match(struct pl_state_writer *writer, const struct pl_state_match *match);
 int pl_state_write_process(struct pl_state_writer *writer, const struct pl_state_process *process);
+int pl_state_write_other(struct pl_state_writer *writer, const struct pl_state_other *other);
 /* Ends the text; it belongs to the writer. */
 int pl_state_write_end(struct pl_state_writer *writer, const char **text, size_t *len);
 
@@ -78,6 +95,7 @@ struct pl_state_reader {
 	void (*header)(void *ctx, const struct pl_state_header *header);
 	void (*match)(void *ctx, const struct pl_state_match *match);
 	void (*process)(void *ctx, const struct pl_state_process *process);
+	void (*other)(void *ctx, const struct pl_state_other *other);
 };
 
 /*

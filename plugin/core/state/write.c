@@ -13,7 +13,7 @@
 
 #define FIRST_CAPACITY 65536 /* whole pages */
 
-enum section { SECTION_NONE, SECTION_MATCHES, SECTION_PROCESSES };
+enum section { SECTION_NONE, SECTION_MATCHES, SECTION_PROCESSES, SECTION_OTHERS };
 
 struct pl_state_writer {
 	struct pl_json_memory memory; /* of a generator that allocates at its start alone */
@@ -205,7 +205,7 @@ int pl_state_write_header(struct pl_state_writer *writer, const struct pl_state_
 /* White space between tokens is free: an element a line is kinder to eyes and tools. */
 static void enter(struct pl_state_writer *writer, enum section section)
 {
-	static const char *const keys[] = { NULL, "matches", "processes" };
+	static const char *const keys[] = { NULL, "matches", "processes", "others" };
 
 	while (writer->section < section) {
 		if (writer->section != SECTION_NONE)
@@ -233,9 +233,17 @@ int pl_state_write_process(struct pl_state_writer *writer, const struct pl_state
 	return result_of(writer);
 }
 
+int pl_state_write_other(struct pl_state_writer *writer, const struct pl_state_other *other)
+{
+	enter(writer, SECTION_OTHERS);
+	append(writer, "\n", 1);
+	write_fields(writer, pl_state_other_fields, other);
+	return result_of(writer);
+}
+
 int pl_state_write_end(struct pl_state_writer *writer, const char **text, size_t *len)
 {
-	enter(writer, SECTION_PROCESSES);
+	enter(writer, SECTION_OTHERS);
 	yajl_gen_array_close(writer->gen);
 	yajl_gen_map_close(writer->gen);
 	append(writer, "\n", 1);

@@ -243,25 +243,39 @@ bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, con
 	return true;
 }
 
+/* Makes a report on a track one about a cgroup. */
+static void turn_to_nobody(const struct pl_track *t, const char *match,
+                           const struct pl_track_nobody *nobody, struct pl_report *out)
+{
+	out->subject =
+		(struct pl_subject){ .kind = PL_SUBJECT_CGROUP, .match = match, .cgroup = nobody->path };
+	out->metric = "cgroup";
+	out->where = out->verdict >= PL_VERDICT_GROWING ? nobody->where : "unknown";
+	word(t, nobody, 0, out);
+}
+
 bool pl_track_report_nobody(struct pl_track *t, const struct pl_settings *settings,
                             const char *match, const struct pl_track_nobody *nobody,
                             struct pl_report *out)
 {
 	if (!pl_track_report(t, settings, match, NULL, out))
 		return false;
-	out->subject =
-		(struct pl_subject){ .kind = PL_SUBJECT_CGROUP, .match = match, .cgroup = nobody->path };
-	out->metric = "cgroup";
-	out->where = out->verdict >= PL_VERDICT_GROWING ? nobody->where : "unknown";
-	word(t, nobody, 0, out);
+	turn_to_nobody(t, match, nobody, out);
 	return true;
 }
 
-bool pl_track_report_sum(struct pl_track *t, const struct pl_settings *settings, const char *match,
-                         uint32_t process_count, struct pl_report *out)
+void pl_track_describe_nobody(const struct pl_track *t, const struct pl_settings *settings,
+                              const char *match, const struct pl_track_nobody *nobody,
+                              struct pl_report *out)
 {
-	if (!pl_track_report(t, settings, match, match, out))
-		return false;
+	pl_track_describe(t, settings, match, NULL, out);
+	turn_to_nobody(t, match, nobody, out);
+}
+
+/* Makes a report on a track one about the sum of a match. */
+static void turn_to_sum(const struct pl_track *t, const char *match, uint32_t process_count,
+                        struct pl_report *out)
+{
 	out->subject = (struct pl_subject){ .kind = PL_SUBJECT_MATCH, .match = match, .comm = match };
 	if (t->worst == PL_TRACKED_THREADS)
 		out->metric = "processes";
@@ -270,5 +284,20 @@ bool pl_track_report_sum(struct pl_track *t, const struct pl_settings *settings,
 		out->unit = "process";
 	}
 	word(t, NULL, process_count, out);
+}
+
+bool pl_track_report_sum(struct pl_track *t, const struct pl_settings *settings, const char *match,
+                         uint32_t process_count, struct pl_report *out)
+{
+	if (!pl_track_report(t, settings, match, match, out))
+		return false;
+	turn_to_sum(t, match, process_count, out);
 	return true;
+}
+
+void pl_track_describe_sum(const struct pl_track *t, const struct pl_settings *settings,
+                           const char *match, uint32_t process_count, struct pl_report *out)
+{
+	pl_track_describe(t, settings, match, match, out);
+	turn_to_sum(t, match, process_count, out);
 }

@@ -155,9 +155,16 @@ bool pl_track_report_nobody(struct pl_track *track, const struct pl_settings *se
                             const char *match, const struct pl_track_nobody *nobody,
                             struct pl_report *out);
 
+/* The words as they stand, changed or not. */
+void pl_track_describe_nobody(const struct pl_track *track, const struct pl_settings *settings,
+                              const char *match, const struct pl_track_nobody *nobody,
+                              struct pl_report *out);
+
 /* The same of a sum over processes, whose number stands where threads do. */
 bool pl_track_report_sum(struct pl_track *track, const struct pl_settings *settings,
                          const char *match, uint32_t process_count, struct pl_report *out);
+void pl_track_describe_sum(const struct pl_track *track, const struct pl_settings *settings,
+                           const char *match, uint32_t process_count, struct pl_report *out);
 
 /*
  * Why the verdict is what it is. What is steady may have a name of its own that no arithmetic on
