@@ -86,7 +86,7 @@ def try_it():
 </Match>""" % FAST, directory, 0.5)
     daemon.own = plugin + daemon.own
     daemon.start()
-    wait_for(lambda: with_census(told, "looked"), 150)
+    wait_for(lambda: with_census(told, "looked"), 190)
     found = with_census(told, "looked")
     ok(found, "a notification tells what piles up", notices(told, "looked"), daemon.log())
     line = found[0]["census"] if found else ""

@@ -194,6 +194,49 @@ static void test_large_one(void)
 	ok(!pl_budget_take(&budget, 0, false, &grant), "a budget of nothing buys nothing");
 }
 
+/* Small reads that would take all they can get, and a dearer one that asks after them: the second
+ * at which it was granted, or -1. */
+static int granted_beside_small_ones(double cost_us, bool may_await)
+{
+	struct pl_budget budget;
+	struct pl_grant grant;
+
+	pl_budget_init(&budget, 1, 20, 0);
+	for (int s = 0; s < 600; s++) {
+		pl_budget_fill(&budget, s);
+		while (pl_budget_take(&budget, 1000, false, &grant))
+			pl_budget_settle(&budget, &grant, 1000);
+		pl_budget_await(&budget, 0);
+		if (pl_budget_take(&budget, cost_us, false, &grant))
+			return s;
+		pl_budget_await(&budget, may_await ? cost_us : 0);
+	}
+	return -1;
+}
+
+static void test_await(void)
+{
+	struct pl_budget budget;
+	struct pl_grant grant;
+
+	is_num(granted_beside_small_ones(40000, false), -1, "small urgent reads starve a dearer one");
+	ok(granted_beside_small_ones(40000, true) >= 0, "unless they leave it what it waits for");
+	ok(granted_beside_small_ones(5e6, true) >= 0, "even if it costs more than is ever saved up");
+	pl_budget_init(&budget, 1, 20, 0);
+	pl_budget_set_routine(&budget, 1);
+	pl_budget_await(&budget, 1e9);
+	for (int s = 1; s < 5; s++)
+		pl_budget_fill(&budget, s);
+	/* ten seconds' worth are there, of which what is ever saved up is left to it */
+	ok(pl_budget_take(&budget, 20000, false, &grant) &&
+	       !pl_budget_take(&budget, 10000, false, &grant),
+	   "the others have what it cannot ask for, and wait");
+	ok(pl_budget_take(&budget, 1, true, &grant),
+	   "but routine reads, which have a part of their own");
+	pl_budget_await(&budget, 0);
+	ok(pl_budget_take(&budget, 10000, false, &grant), "and no longer");
+}
+
 /* Reads that hang are not settled for long: what they may cost is not given to others. */
 static void test_pending(void)
 {
@@ -297,6 +340,7 @@ int main(void)
 {
 	test_cpu();
 	test_large_one();
+	test_await();
 	test_pending();
 	test_too_long();
 	test_routine_share();

@@ -89,12 +89,26 @@ double pl_budget_spent_us(const struct pl_budget *budget)
 	return sum_us;
 }
 
+void pl_budget_await(struct pl_budget *budget, double cost_us)
+{
+	budget->awaited_us = cost_us;
+}
+
+/* What waits cannot ask for more than is ever saved up. */
+static double awaited_us(const struct pl_budget *budget, enum pl_budget_part part)
+{
+	return part == PL_BUDGET_URGENT
+	           ? lesser(budget->awaited_us, us_of(share_percent(budget, part), KEPT_S))
+	           : 0;
+}
+
 /* Enough was saved up, or more than is ever saved up is asked for and all of that is there. */
 static bool has_saved(const struct pl_budget *budget, enum pl_budget_part part, double cost_us)
 {
 	const double full_us = us_of(share_percent(budget, part), KEPT_S);
+	const double saved_us = budget->tokens_us[part] - awaited_us(budget, part);
 
-	return budget->tokens_us[part] >= lesser(cost_us, full_us) && budget->tokens_us[part] > 0;
+	return saved_us >= lesser(cost_us, full_us) && saved_us > 0;
 }
 
 /* What is larger than a part ever saves may exceed the minute, for it would never fit. */
@@ -103,7 +117,7 @@ static bool fits_minute(const struct pl_budget *budget, enum pl_budget_part part
 	const double full_us = us_of(share_percent(budget, part), KEPT_S);
 	const double reserved_us = budget->tokens_us[PL_BUDGET_ROUTINE];
 	double left_us = us_of(budget->percent, PL_BUDGET_MINUTE_S) - pl_budget_spent_us(budget) -
-	                 budget->pending_us;
+	                 budget->pending_us - awaited_us(budget, part);
 
 	/* what routine reads have saved up, they find room for */
 	if (part == PL_BUDGET_URGENT && reserved_us > 0)

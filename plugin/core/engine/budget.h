@@ -36,6 +36,7 @@ struct pl_budget {
 	double tokens_us[PL_BUDGET_PARTS]; /* saved up */
 	double filled_s;                   /* when tokens were last added */
 	double pending_us;                 /* predicted cost of reads under way */
+	double awaited_us;                 /* for a read that waits: the others leave so much */
 	double spent_us_total;
 	uint32_t newest; /* entry of the ring below */
 	struct pl_spending spendings[PL_BUDGET_RING];
@@ -62,6 +63,11 @@ void pl_budget_set_routine(struct pl_budget *budget, double percent);
 /* Takes `cost_us`, at the time of the last fill. Returns false, and leaves *out alone, when the
  * read must wait. */
 bool pl_budget_take(struct pl_budget *budget, double cost_us, bool routine, struct pl_grant *out);
+
+/* Lets the others, but for routine reads, leave so much to a read that was refused: smaller ones
+ * that come at every tick would keep it waiting for ever. It takes this back, by 0, before it asks
+ * again. */
+void pl_budget_await(struct pl_budget *budget, double cost_us);
 
 /* Says what a read did cost: 0 when it was not made. Each grant is settled once. */
 void pl_budget_settle(struct pl_budget *budget, const struct pl_grant *grant, double actual_us);

@@ -243,7 +243,9 @@ static void post(struct pl_engine *engine, struct pl_process *process)
 	process->lock_awaited = !pl_engine_lock_is_free(engine, process);
 	if (process->lock_awaited)
 		return;
+	/* nor must what costs less keep it from what it pays with */
 	if (!pl_budget_take(&engine->budget, census->predicted_us, false, &job.grant)) {
+		pl_budget_await(&engine->budget, census->predicted_us);
 		pl_engine_defer(engine, process);
 		return;
 	}
@@ -256,6 +258,7 @@ static void post(struct pl_engine *engine, struct pl_process *process)
 
 void pl_engine_step_census(struct pl_engine *engine)
 {
+	pl_budget_await(&engine->budget, 0);
 	if (!engine->census && engine->census_wanted)
 		begin(engine);
 	if (!engine->census || engine->census->pending)

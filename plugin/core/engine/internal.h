@@ -74,7 +74,7 @@ struct pl_process {
 	double walk_us;      /* what the last rollup took; 0: none yet */
 	double lock_free_s;  /* its mmap lock may be held again from then on */
 	bool lock_pending;   /* a read that holds it is under way */
-	bool lock_awaited;   /* by a reading of the regions, which is due */
+	bool lock_awaited;   /* by a dearer read than a rollup, which is due */
 	struct pl_read_cost cost;
 	double quarantine_until_s;
 	uint32_t stuck_count;

@@ -168,13 +168,14 @@ static bool post(struct pl_engine *engine, size_t index)
 		.want_swapping = pl_engine_idle_is_due(engine, process),
 	};
 	const double cost_us = plan(engine, process, &job.sample);
+	const bool must_wait = cost_us >= 0 && !pl_engine_lock_is_free(engine, process);
 	/* the first reading is what all later ones are compared with */
 	const bool routine = process->verdict < PL_VERDICT_GROWING && process->ledger &&
 	                     process->ledger->reading_count > 0;
 
 	/* rollups, which come more often, must not keep it from its turn */
-	process->lock_awaited = cost_us >= 0 && !pl_engine_lock_is_free(engine, process);
-	if (process->lock_awaited)
+	process->lock_awaited |= must_wait;
+	if (must_wait)
 		return true;
 	set_due(engine, process, pl_budget_rest_s(&engine->budget, cost_us));
 	if (cost_us < 0) {
