@@ -336,11 +336,19 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_
 # Parts of hosts that a target tries; all else is in the library.
 FUZZ_WITH_conf := plugin/cli/conf_scan.c
 FUZZ_WITH_netdata := $(addprefix plugin/netdata/,requests.c text.c wire.c)
+FUZZ_WITH_cli_explain := $(addprefix plugin/cli/,explain.c) tests/fuzz/cli_run.c \
+	-Wl,--wrap=pl_state_load
+FUZZ_WITH_cli_status := $(addprefix plugin/cli/,status.c lines.c) tests/fuzz/cli_run.c \
+	-Wl,--wrap=pl_state_load
 # Instead of what opens and stores files: it stands before the library.
 FUZZ_WITH_engine := tests/fuzz/proc_tree.c
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
-$(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(BUILD)/fuzz/obj/libprocleak.a
+fuzz_sources = $(filter %.c,$(FUZZ_WITH_$(1)))
+
+.SECONDEXPANSION:
+$(BUILD)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(wildcard tests/fuzz/*.h) $(BUILD)/fuzz/obj/libprocleak.a \
+		$$(call fuzz_sources,$$*)
 	$(if $(Q),@echo "  FUZZ    $@")
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -std=gnu17 -D_GNU_SOURCE -Iplugin/core $(WARNINGS) -o $@ $< \
@@ -351,6 +359,14 @@ $(BUILD)/fuzz/state_seed: tests/fuzz/state_seed.c $(BUILD)/fuzz/obj/libprocleak.
 	$(Q)$(CLANG) $(filter-out -fsanitize=%,$(FUZZ_FLAGS)) $(SANITIZE) -std=gnu17 -D_GNU_SOURCE \
 		-Iplugin/core $(WARNINGS) -o $@ $< $(filter %.a,$^) $(LIBS)
 
+# A finding ends it, with the place of the input.
+FUZZ_HOURS ?= 1
+
+.PHONY: fuzz-long
+fuzz-long: ## the same for FUZZ_HOURS (1) in all, on the corpora of earlier runs; the first finding ends it
+	@$(MAKE) --no-print-directory fuzz FUZZ_UNTIL=finding \
+		FUZZ_SECONDS=$$((($(FUZZ_HOURS) * 3600 + $(words $(FUZZ_TARGETS)) - 1) / $(words $(FUZZ_TARGETS))))
+
 fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@packaging/deps.sh build lint
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) \
@@ -359,8 +375,12 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_fuzz) $(BUILD)/fuzz/state_seed
 	@tests/fuzz/seeds.py tests/fixtures $(BUILD)/fuzz/seeds
 	@mkdir -p $(BUILD)/fuzz/seeds/state
+	@mkdir -p $(BUILD)/fuzz/seeds/cli_status
 	@$(BUILD)/fuzz/state_seed >$(BUILD)/fuzz/seeds/state/small
-	@status=0; tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS) || status=$$?; \
+	@sed -e 's/"verdict":0/"verdict":3/g' -e 's/"message":"/&\\u001b/' $(BUILD)/fuzz/seeds/state/small \
+		>$(BUILD)/fuzz/seeds/cli_status/leaking
+	@status=0; FUZZ_UNTIL=$(FUZZ_UNTIL) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) \
+		$(FUZZ_TARGETS) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
 # How much of the core the tests reach; those are left out that count calls or need another user.

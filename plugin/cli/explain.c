@@ -48,6 +48,23 @@ static void print_safe(const char *text)
 		putchar((unsigned char)*text < ' ' || (unsigned char)*text >= 127 ? '?' : *text);
 }
 
+/* A word of the file, or "?", between two of ours. */
+static void print_line(const char *before, const char *word, const char *after)
+{
+	fputs(before, stdout);
+	print_safe(word ? word : "?");
+	fputs(after, stdout);
+}
+
+/* Cut or filled up to `width`; "?" when there is no word. */
+static void print_field(const char *word, size_t width)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%-*.*s", (int)width, (int)width, word ? word : "?");
+	print_safe(text);
+}
+
 static yajl_val member(yajl_val map, const char *name)
 {
 	const char *path[] = { name, NULL };
@@ -124,14 +141,23 @@ static void print_wrapped(const char *text, int indent)
 	putchar('\n');
 }
 
+/* Unix time as the calendar has it. Returns false when it is none of these centuries. */
+static bool format_time(double time_s, char *out, size_t size)
+{
+	struct tm local;
+	time_t t;
+
+	if (!(time_s >= 0 && time_s < 1e11))
+		return false;
+	t = (time_t)time_s;
+	return localtime_r(&t, &local) && strftime(out, size, "%Y-%m-%d %H:%M:%S %Z", &local) > 0;
+}
+
 static void print_time(const char *label, double time_s)
 {
-	const time_t t = (time_t)time_s;
-	struct tm local;
 	char text[64];
 
-	if (isfinite(time_s) && localtime_r(&t, &local) &&
-	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &local) > 0)
+	if (format_time(time_s, text, sizeof(text)))
 		printf("  %-10s %s\n", label, text);
 }
 
@@ -189,7 +215,7 @@ static void print_title(const struct page *page)
 		printf("%.0f\n", number_of(page->root, "pid"));
 	ink(page, INK_PLAIN);
 	if (text_of(page->root, "match"))
-		printf("  %-10s %s\n", "match", text_of(page->root, "match"));
+		print_word("match", text_of(page->root, "match"));
 	print_about(page);
 	if (command) {
 		printf("  %-10s ", "command");
@@ -221,7 +247,8 @@ static int compare_rows(const void *a, const void *b)
 static void print_now(const struct row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		printf("  %-12.12s", rows[i].name ? rows[i].name : "?");
+		fputs("  ", stdout);
+		print_field(rows[i].name, 12);
 		print_bytes(rows[i].now, 13);
 		putchar('\n');
 	}
@@ -262,7 +289,8 @@ static void print_regions(const struct page *page)
 	for (size_t i = 0; i < count; i++) {
 		const double growth = rows[i].now - rows[i].before;
 
-		printf("  %-12.12s", rows[i].name ? rows[i].name : "?");
+		fputs("  ", stdout);
+		print_field(rows[i].name, 12);
 		print_bytes(rows[i].before, 13);
 		print_bytes(rows[i].now, 13);
 		if (growth > 0 && grown > 0)
@@ -288,7 +316,9 @@ static void print_mappings(const struct page *page)
 		print_bytes(number_of(item, "before"), 13);
 		fputs(" ->", stdout);
 		print_bytes(number_of(item, "now"), 11);
-		printf("  %-9.9s ", text_of(item, "region") ? text_of(item, "region") : "?");
+		fputs("  ", stdout);
+		print_field(text_of(item, "region"), 9);
+		putchar(' ');
 		print_safe(text_of(item, "name") ? text_of(item, "name") : "?");
 		putchar('\n');
 	}
@@ -306,7 +336,8 @@ static void print_census_entry(yajl_val entry)
 	else
 		printf("%5s  ", "");
 	print_safe(text_of(entry, "name") ? text_of(entry, "name") : "?");
-	printf("\n%34s(%s", "", text_of(entry, "named_by") ? text_of(entry, "named_by") : "?");
+	printf("\n%32s", "");
+	print_line("  (", text_of(entry, "named_by"), "");
 	if (text_of(entry, "detail")) {
 		fputs(": ", stdout);
 		print_safe(text_of(entry, "detail"));
@@ -342,7 +373,7 @@ static void print_cause_words(const struct page *page, const char *cause)
 	else if (strcmp(cause, "unknown") == 0)
 		puts("  cannot tell: nothing that was counted explains it, or several things do alike");
 	else
-		printf("  %s\n", cause);
+		print_line("  ", cause, "\n");
 }
 
 static void print_cause(const struct page *page)
@@ -357,7 +388,7 @@ static void print_cause(const struct page *page)
 	print_cause_words(page, cause);
 	if (isfinite(per_unit)) {
 		print_bytes(per_unit, 13);
-		printf(" for each %s (", text_of(page->root, "unit") ? text_of(page->root, "unit") : "?");
+		print_line(" for each ", text_of(page->root, "unit"), " (");
 		print_bytes(number_of(page->root, "bytes_per_unit_low"), 0);
 		fputs(" - ", stdout);
 		print_bytes(number_of(page->root, "bytes_per_unit_high"), 0);
@@ -366,8 +397,9 @@ static void print_cause(const struct page *page)
 	for (size_t i = 0; i < count_of(drivers); i++) {
 		const yajl_val item = item_of(drivers, i);
 
-		printf("  %5.0f %% of the growth with each %s (+- %.0f)\n", 100 * number_of(item, "share"),
-		       text_of(item, "unit") ? text_of(item, "unit") : "?", 200 * number_of(item, "error"));
+		printf("  %5.0f %% of the growth", 100 * number_of(item, "share"));
+		print_line(" with each ", text_of(item, "unit"), "");
+		printf(" (+- %.0f)\n", 200 * number_of(item, "error"));
 	}
 }
 
@@ -385,7 +417,8 @@ static void print_limit(const struct page *page)
 	                    sizeof(most_likely));
 	pl_explain_duration(number_of(page->root, "seconds_to_limit_low"), low, sizeof(low));
 	pl_explain_duration(number_of(page->root, "seconds_to_limit_high"), high, sizeof(high));
-	printf("  %s is reached in %s", limit, most_likely);
+	print_line("  ", limit, " is reached in ");
+	fputs(most_likely, stdout);
 	if (isfinite(number_of(page->root, "seconds_to_limit_low")))
 		printf(", %s at the earliest", low);
 	if (isfinite(number_of(page->root, "seconds_to_limit_high")))
@@ -425,9 +458,9 @@ static void print_gates(const struct page *page)
 			const yajl_val gate = item_of(gates, g);
 			const bool held = YAJL_IS_TRUE(member(gate, "held"));
 
-			printf("  %-4s %-12s %10.4g  (needed %.4g)\n", held ? "yes" : "no",
-			       text_of(gate, "gate") ? text_of(gate, "gate") : "?", number_of(gate, "value"),
-			       number_of(gate, "needed"));
+			printf("  %-4s ", held ? "yes" : "no");
+			print_field(text_of(gate, "gate"), 12);
+			printf(" %10.4g  (needed %.4g)\n", number_of(gate, "value"), number_of(gate, "needed"));
 		}
 	}
 }
@@ -444,16 +477,13 @@ static void print_runs(const struct page *page)
 		const yajl_val run = item_of(runs, i);
 		const double begin_s = number_of(run, "begin");
 		const double lasted_s = number_of(run, "end") - begin_s;
-		const time_t t = isfinite(begin_s) ? (time_t)begin_s : 0;
-		struct tm local;
 		char begun[32] = "?";
 		char lasted[32] = "?";
 
-		if (localtime_r(&t, &local))
-			(void)strftime(begun, sizeof(begun), "%Y-%m-%d %H:%M:%S", &local);
+		(void)format_time(begin_s, begun, sizeof(begun));
 		if (isfinite(lasted_s))
 			pl_explain_duration(fmax(lasted_s, 0), lasted, sizeof(lasted));
-		printf("  %-20s %16s ", begun, lasted);
+		printf("  %-20.19s %16s ", begun, lasted);
 		print_bytes(number_of(run, "level"), 12);
 		print_bytes(number_of(run, "grown"), 13);
 		print_bytes(number_of(run, "rate_bytes_per_hour"), 13);
@@ -497,8 +527,8 @@ static void print_siblings(const struct page *page)
 	for (size_t i = 0; i < count_of(siblings); i++) {
 		const yajl_val item = item_of(siblings, i);
 
-		printf("  %8.0f  %-9s", number_of(item, "pid"),
-		       text_of(item, "verdict") ? text_of(item, "verdict") : "?");
+		printf("  %8.0f  ", number_of(item, "pid"));
+		print_field(text_of(item, "verdict"), 9);
 		print_bytes(number_of(item, "anonymous_bytes"), 12);
 		putchar('\n');
 	}
@@ -586,6 +616,12 @@ static int explain_file(struct page *page, const char *path)
 
 	if (err < 0) {
 		fprintf(stderr, "%s: %s: %s\n", program, path, pl_state_error(err));
+		return PL_EXIT_USAGE;
+	}
+	/* what nests deeper than that would exhaust the stack of the tree's library */
+	if (len > PL_EVIDENCE_MOST_BYTES) {
+		fprintf(stderr, "%s: %s: larger than any file of evidence\n", program, path);
+		free(text);
 		return PL_EXIT_USAGE;
 	}
 	code = explain_text(page, path, text);

@@ -70,7 +70,29 @@ def check_cgroup(directory):
     ok("55.0 MiB  * in all" in out, "and adds that up", out)
 
 
+def check_hostile(directory):
+    """A file that somebody else wrote, with an escape in each of its words."""
+    bad = "\033[31m"
+    out = explain(
+        directory, match=bad, message=bad, command=bad, verdict=bad, metric=bad, cause=bad, unit=bad, limit=bad,
+        start_time=1e300, since=-1e300, bytes_per_unit=1, grows_with=[{"unit": bad, "share": 1, "error": 1}],
+        regions=[{"region": bad, "before": 0, "now": 1e300}], fds=[{"name": bad, "count": 1}],
+        growing_mappings=[{"region": bad, "name": bad, "before": 0, "now": 1}],
+        census={"entries": [{"name": bad, "named_by": bad, "detail": bad}], "reason": bad},
+        judged=[{"metric": bad, "gates": [{"gate": bad, "held": True, "value": 1, "needed": 1}]}],
+        siblings=[{"pid": 1, "verdict": bad}], contain=[bad], next=[{"step": bad, "cost": bad}])
+    ok("Its siblings" in out and "Until it is fixed" in out, "a hostile file is shown to its end", out)
+    ok(out.count("?[31m") >= 20, "with all of its words", out)
+    ok(all(" " <= c < "\177" or c == "\n" for c in out), "none of which reaches the terminal", repr(out))
+    path = os.path.join(directory, "deep.json")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("[" * 10000000)
+    done = subprocess.run([PROCLEAK, "explain", path], stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    ok(done.returncode == 2 and "larger than" in done.stderr, "and one too large is refused", done)
+
+
 with tempfile.TemporaryDirectory() as scratch:
+    check_hostile(scratch)
     check_runs(scratch)
     check_sum(scratch)
     check_cgroup(scratch)

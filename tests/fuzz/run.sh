@@ -1,26 +1,34 @@
 #!/bin/bash
 # Runs fuzz targets one after the other, SECONDS each: run.sh BUILD SECONDS TARGET...
-# An input that breaks one is left in BUILD/TARGET.crash-*; what was found anew stays in
-# BUILD/corpus/TARGET for the next run.
+# An input that breaks one is left in BUILD/TARGET.crash-* (or .timeout-*, .oom-*); what was found
+# anew stays in BUILD/corpus/TARGET for the next run. FUZZ_UNTIL=finding stops at the first one.
 set -uo pipefail
 build=$1 seconds=$2
 shift 2
-failed=0
+failed=0 total=0 targets=0
 for target in "$@"; do
 	mkdir -p "$build/corpus/$target" "$build/seeds/$target"
 	log=$build/$target.log
 	# the timeout is for a target that hangs without libFuzzer noticing
-	if timeout $((seconds * 3 + 60)) "$build/${target}_fuzz" -max_total_time="$seconds" \
-		-timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 \
+	timeout $((seconds * 3 + 60)) "$build/${target}_fuzz" -max_total_time="$seconds" \
+		-timeout=10 -rss_limit_mb=1024 -max_len=32768 -print_final_stats=1 \
 		-artifact_prefix="$build/$target." "$build/corpus/$target" "$build/seeds/$target" \
-		>"$log" 2>&1; then
-		units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+		>"$log" 2>&1
+	status=$?
+	units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+	total=$((total + ${units:-0}))
+	targets=$((targets + 1))
+	if [ $status = 0 ]; then
 		covered=$(grep -oE 'cov: [0-9]+' "$log" | tail -1)
-		printf '  ok    %-10s %9s runs, %s\n' "$target" "$units" "$covered"
-	else
-		failed=1
-		printf '  FAIL  %-10s see %s\n' "$target" "$log"
-		tail -30 "$log"
+		printf '  ok    %-11s %10s runs, %s\n' "$target" "$units" "$covered"
+		continue
 	fi
+	failed=1
+	printf '  FAIL  %-11s see %s\n' "$target" "$log"
+	tail -30 "$log"
+	input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -1)
+	printf '  the input: %s\n' "${input:-none was written}"
+	[ "${FUZZ_UNTIL:-}" = finding ] && break
 done
+printf '  %s runs in all, %s targets of %s\n' "$total" "$targets" "$#"
 exit $failed

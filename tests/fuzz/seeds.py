@@ -48,6 +48,28 @@ ENGINE = (b"\x10\0\0\3\x20\0\0\1\4\x10\0" + GROW + HOURS * 2 + b"\x0b" + HOURS *
           b"\x12\0\0\3\x20\0\7\0\1\x14RssAnon:\t 99999999999999999999 kB\nVmSwap:\t 18446744073709551615"
           b" kB\n\n\n\n\n\n\n" + HOURS + b"\x08" + HOURS,
           b"\x12\x0d\x3c\0\0\3\x20\0" + GROW + b"\x0f\x3f\1\x0f\x3f\2")
+# Evidence of each kind that there is, in short, and what every part of a page is made of.
+EVIDENCE = (
+    b'{"format":"procleak-evidence","version":1,"match":"web","message":"nginx leaks 9 MiB/h","about":"process",'
+    b'"pid":42,"command":"nginx: worker process","verdict":"leaking","start_time":1.7e9,"since":1700000100,'
+    b'"time":1700000200.5,"metric":"anon","regions_span_seconds":3600,"regions_sampling_error_percent":2.5,'
+    b'"regions":[{"region":"heap","before":1,"now":9e6,"outgrows_work":true,"idle_share":0.5}],'
+    b'"growing_mappings":[{"before":0,"now":4096,"region":"file","name":"/srv/a b"}],"census":{"entries":['
+    b'{"name":"f()","kind":"pointer","named_by":"symbol","detail":"x","share":0.5,"objects_per_second":1.5,'
+    b'"bytes_per_second":64}],"inconclusive":true,"reason":"too little"},"cause":"connections","unit":"connection",'
+    b'"bytes_per_unit":4096,"bytes_per_unit_low":1,"bytes_per_unit_high":9000,"grows_with":[{"unit":"thread",'
+    b'"share":0.5,"error":0.1}],"limit":"the memory limit","seconds_to_limit":60,"seconds_to_limit_low":1,'
+    b'"seconds_to_limit_high":1e9,"fds":[{"name":"socket","count":3}],"judged":[{"metric":"anon","gates":['
+    b'{"gate":"trend","held":true,"value":2,"needed":1}]}],"member_count":9,"siblings":[{"pid":7,'
+    b'"verdict":"steady","anonymous_bytes":100}],"contain":["restart it"],"next":[{"step":"ls","cost":"none"}]}',
+    b'{"format":"procleak-evidence","about":"runs","verdict":"critical","cause":"unknown","example":{"pid":1,'
+    b'"comm":"x"},"runs":[{"begin":1,"end":2.5,"level":4096,"grown":1,"rate_bytes_per_hour":-3}]}',
+    b'{"format":"procleak-evidence","about":"cgroup","cgroup":{"path":"/a/b","parts":[{"part":"slab","name":"slab",'
+    b'"before":1,"now":2,"unexplained":true}]},"example":null}',
+    b'{"format":"procleak-evidence","about":"sum","unit":"process","cause":"work","member_count":3}')
+# Two places that grow, of which one then moves; a sample.
+LEDGER = (b"\3\x11\1\2\x0b\x85\x8b\x45\x11\1\2\x0b\xf5\x8b\x95\x22\x30\2\x0c\xf5\x8b\xf5",
+          b"\7\xf1\0\4\x08\x44\x28\x44\x48\x44\x68\x44\xf1\0\3\x08\xf4\x28\xf4\x48\xf4\x05\0\1\x08\xff")
 LARGEST_SEED = 4096  # bytes: what is longer slows the search down
 
 
@@ -103,6 +125,12 @@ def main():
         write(output, "netdata", text)
     for life in ENGINE:
         write(output, "engine", life)
+    for text in EVIDENCE:
+        write(output, "cli_explain", text)
+        # with an escape in front of every word, but for the name of the format
+        write(output, "cli_explain", text.replace(b'":"', b'":"\\u001b').replace(b"\\u001b", b"", 1))
+    for readings in LEDGER:
+        write(output, "ledger", readings)
     write(output, "conf", CONF)
     write(output, "census_maps", MAPS)
     write(output, "windows", b"\x20" + MAPS)
