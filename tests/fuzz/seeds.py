@@ -64,7 +64,7 @@ EVIDENCE = (
     b'"verdict":"steady","anonymous_bytes":100}],"contain":["restart it"],"next":[{"step":"ls","cost":"none"}]}',
     b'{"format":"procleak-evidence","about":"runs","verdict":"critical","cause":"unknown","example":{"pid":1,'
     b'"comm":"x"},"runs":[{"begin":1,"end":2.5,"level":4096,"grown":1,"rate_bytes_per_hour":-3}]}',
-    b'{"format":"procleak-evidence","about":"cgroup","cgroup":{"path":"/a/b","parts":[{"part":"slab","name":"slab",'
+    b'{"format":"procleak-evidence","about":"cgroup","cgroup":{"path":"/x.service","parts":[{"part":"slab","name":"slab",'
     b'"before":1,"now":2,"unexplained":true}]},"example":null}',
     b'{"format":"procleak-evidence","about":"sum","unit":"process","cause":"work","member_count":3}')
 # Two places that grow, of which one then moves; a sample.
