@@ -200,10 +200,12 @@ class OfNetdata:
         return wait_for(lambda: os.path.getsize(self.out) > 0 or self.process.poll() is not None)
 
     def tries_later(self):
-        """Without memory to start it says so and ends well, without a word on its output, and
-        Netdata starts it again; with a failure or DISABLE it never would."""
-        return (self.process.poll() == 0 and os.path.getsize(self.out) == 0 and
-                "Netdata will try again" in self.log())
+        """Without memory, to start or for what it writes, it says so and ends well: Netdata starts it
+        again. After a failure, or DISABLE, before there was a value it never would."""
+        said = self.log()
+        return self.process.poll() == 0 and (
+            "ends: Cannot allocate memory" in said or
+            "Netdata will try again" in said and os.path.getsize(self.out) == 0)
 
     def end(self, keeps=True):
         early = self.process.poll()

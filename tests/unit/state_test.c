@@ -147,7 +147,7 @@ static void test_memory(void)
 	const size_t before_bytes = allocated_bytes();
 	struct pl_state_writer *writer = pl_state_writer_new();
 	const char *text;
-	size_t len;
+	size_t len = 0;
 	unsigned next = 0;
 	int err = pl_state_write_header(writer, &header);
 
