@@ -15,7 +15,7 @@ for target in "$@"; do
 		-artifact_prefix="$build/$target." "$build/corpus/$target" "$build/seeds/$target" \
 		>"$log" 2>&1
 	status=$?
-	units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+	units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
 	total=$((total + ${units:-0}))
 	targets=$((targets + 1))
 	if [ $status = 0 ]; then

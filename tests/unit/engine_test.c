@@ -131,6 +131,7 @@ struct fake {
 	unsigned long code;
 	unsigned flags;
 	unsigned long swap_kib;
+	char state; /* 0: asleep */
 };
 
 static void put_process(const struct fake *fake)
@@ -142,10 +143,10 @@ static void put_process(const struct fake *fake)
 	snprintf(text, sizeof(text), "%s/%d/fd", root, fake->pid);
 	(void)mkdir(text, 0700);
 	snprintf(text, sizeof(text),
-	         "%d (%s) S %d 1 1 0 -1 %u %lu 0 0 0 7 3 0 0 20 0 1 0 %lu 104857600 2560 "
+	         "%d (%s) %c %d 1 1 0 -1 %u %lu 0 0 0 7 3 0 0 20 0 1 0 %lu 104857600 2560 "
 	         "18446744073709551615 %lu 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-	         fake->pid, fake->comm, fake->ppid, fake->flags, fake->minor_faults, fake->start_ticks,
-	         fake->code ? fake->code : 1);
+	         fake->pid, fake->comm, fake->state ? fake->state : 'S', fake->ppid, fake->flags,
+	         fake->minor_faults, fake->start_ticks, fake->code ? fake->code : 1);
 	write_file(fake->pid, "stat", text);
 	snprintf(text, sizeof(text),
 	         "Name:\t%s\nPid:\t%d\nUid:\t1000\t1000\t1000\t1000\nVmSize:\t  102400 kB\n"
@@ -506,6 +507,89 @@ static void restart_badly(struct seen *seen, const char *const settings[][3])
 
 /* What there was no memory for, or what could not be looked at, is not overwritten by the next
  * save. */
+static void take_run_count(void *ctx, const struct pl_state_match *match)
+{
+	*(uint32_t *)ctx = match->family.run_total;
+}
+
+/* Past runs of the only match in the state file. */
+static uint32_t saved_run_count(const char *path)
+{
+	uint32_t count = 0;
+	const struct pl_state_reader reader = { .ctx = &count, .match = take_run_count };
+	char problem[128];
+	char *text;
+	size_t len;
+
+	if (pl_state_load(path, &text, &len) != 0)
+		return 0;
+	(void)pl_state_read(text, len, &reader, problem, sizeof(problem));
+	free(text);
+	return count;
+}
+
+/* Nobody reaps them: they have run, and cost next to nothing any more. */
+static void test_zombies(void)
+{
+	enum { COUNT = 20, FIRST = 100, HOURS = 6, TICK_S = 60 };
+	char path[512];
+	const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, NULL, NULL } };
+	struct fake fake = { .ppid = 1, .comm = "nginx", .start_ticks = 100, .anon_kib = 4000 };
+	static struct seen seen;
+	struct pl_engine *engine = NULL;
+	uint64_t alive_bytes;
+	uint64_t dead_bytes;
+	double at_s = 0;
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	for (; at_s < HOURS * 3600; at_s += TICK_S) {
+		/* only one of them lives for so long that its run tells something */
+		for (int i = 0; i < (at_s < (HOURS - 1) * 3600 ? 1 : COUNT); i++) {
+			fake.pid = FIRST + i;
+			fake.minor_faults = (unsigned long)at_s;
+			put_process(&fake);
+		}
+		if (!engine)
+			engine = start(&seen, settings);
+		tick(engine, &seen, at_s);
+	}
+	alive_bytes = seen.self.memory_bytes;
+	fake.state = 'Z';
+	for (int i = 0; i < COUNT; i++) {
+		fake.pid = FIRST + i;
+		put_process(&fake);
+	}
+	tick(engine, &seen, at_s += TICK_S);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 0, "zombies are not processes");
+	is_num(seen.self.memory_bytes, (double)alive_bytes, "but are kept for a while");
+	for (int i = 0; i < 20; i++)
+		tick(engine, &seen, at_s += TICK_S);
+	ok(seen.self.memory_bytes + COUNT * sizeof(struct pl_track) <= alive_bytes,
+	   "then their memory is given back");
+	dead_bytes = seen.self.memory_bytes;
+	fake.pid = FIRST + COUNT;
+	put_process(&fake);
+	for (int i = 0; i < 5; i++)
+		tick(engine, &seen, at_s += TICK_S);
+	ok(seen.self.memory_bytes < dead_bytes + sizeof(struct pl_track),
+	   "one that is dead when it is met costs none");
+	/* a thread other than the first has called exec */
+	fake.state = 'S';
+	fake.code = 8192;
+	put_process(&fake);
+	for (int i = 0; i < 70; i++)
+		tick(engine, &seen, at_s += TICK_S);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 1, "it may come to life again");
+	pl_engine_free(engine);
+	is_num(saved_sample_count(path) > 0, 1, "the state has who is alive");
+	ok(saved_run_count(path) >= 1, "and that the others have run");
+	remove(path);
+	for (int i = 0; i <= COUNT; i++)
+		remove_process(FIRST + i);
+}
+
 static void test_state_is_kept(void)
 {
 	char path[512];
@@ -1379,6 +1463,7 @@ int main(void)
 	test_less_is_seen();
 	test_torn_reads();
 	test_state_is_kept();
+	test_zombies();
 	test_per_process();
 	test_children();
 	test_pid_file();

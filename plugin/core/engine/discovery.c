@@ -10,6 +10,7 @@
 #define LOOK_STEP_MAX 6 /* a process that is not matched is looked at anew every 2^6 ticks */
 #define AUTO_STEP_MAX 4 /* and every 2^4 while it may grow into Auto's reach */
 #define NEVER UINT32_MAX
+#define ZOMBIE_KEPT_S 300.0 /* then what was learned of it is part of its matches' past */
 
 /* FNV-1a over what an exec or a rename changes. */
 static uint32_t identity_hash(const struct pl_stat *stat)
@@ -97,7 +98,9 @@ static bool begin_process(struct pl_engine *engine, struct pl_process *process,
                           const struct pl_roster_entry *entry)
 {
 	pl_engine_forget_census(process);
-	*process = (struct pl_process){ .track = process->track, .ledger = process->ledger };
+	*process = (struct pl_process){ .track = process->track,
+		                            .ledger = process->ledger,
+		                            .idle = process->idle };
 	process->ident = (struct pl_ident){ entry->pid, entry->start_ticks };
 	process->first_s = engine->now.mono_s;
 	process->first_tick = engine->tick;
@@ -353,6 +356,45 @@ static bool is_doubtful(const struct pl_engine *engine, const struct pl_roster_e
 	       !pl_sample_is_same(&engine->fs, entry->pid, stat);
 }
 
+static bool is_dead(const struct pl_stat *stat)
+{
+	return stat->state == 'Z' || stat->state == 'X';
+}
+
+/* Matched, and not for so long that it would be worth its memory no more. */
+static bool is_mourned(const struct pl_engine *engine, const struct pl_roster_entry *entry)
+{
+	const struct pl_process *process;
+	double last_s;
+
+	if (entry->process == PL_ROSTER_NONE)
+		return false;
+	process = engine->processes[entry->process];
+	last_s = process->marked ? process->sample.time.mono_s : process->first_s;
+	return engine->now.mono_s - last_s < ZOMBIE_KEPT_S / engine->config->time_scale;
+}
+
+/*
+ * Nobody may ever reap it, and there may be thousands: it has ended, and costs what a process costs
+ * that is not matched. It may still come to life, when another of its threads calls exec.
+ */
+static void bury(struct pl_engine *engine, struct pl_roster_entry *entry)
+{
+	if (entry->process != PL_ROSTER_NONE) {
+		struct pl_process *process = engine->processes[entry->process];
+
+		drop_process(engine, entry->process);
+		free(process->track);
+		free(process->ledger);
+		free(process->idle);
+		process->track = NULL;
+		process->ledger = NULL;
+		process->idle = NULL;
+		entry->process = PL_ROSTER_NONE;
+	}
+	entry->identity_hash = 0;
+}
+
 static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, bool force)
 {
 	struct pl_stat stat;
@@ -380,6 +422,10 @@ static void look_at(struct pl_engine *engine, struct pl_roster_entry *entry, boo
 		return;
 	}
 	schedule_look(engine, entry);
+	if (is_dead(&stat) && !is_mourned(engine, entry)) {
+		bury(engine, entry);
+		return;
+	}
 	hash = identity_hash(&stat);
 	if (hash != entry->identity_hash || force) {
 		entry->identity_hash = hash;
