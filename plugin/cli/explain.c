@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "evidence/evidence.h"
 #include "explain/explain.h"
+#include "live.h"
 #include "state/state.h"
 
 static const char program[] = "procleak explain";
@@ -629,34 +630,19 @@ static int explain_file(struct page *page, const char *path)
 	return code;
 }
 
-static void feed(void *ctx, const char *text, size_t len)
+static void complain_of_live(int32_t pid, int err)
 {
-	pl_regions_feed(ctx, text, len);
-}
-
-/* One reading of the regions of a process as it is. Returns 0 or -errno. */
-static int read_regions(const struct pl_procfs *fs, int32_t pid, struct pl_ledger *ledger)
-{
-	struct pl_region_scan *scan = malloc(sizeof(*scan));
-	struct pl_region_snapshot *snapshot = malloc(sizeof(*snapshot));
-	static char buf[65536];
-	int err = -ENOMEM;
-
-	if (scan && snapshot) {
-		pl_regions_begin(scan);
-		err = pl_procfs_stream(fs, pid, "smaps", buf, sizeof(buf), feed, scan);
-		if (err == 0)
-			err = pl_regions_end(scan, 0, snapshot);
-		if (err == 0)
-			pl_ledger_update(ledger, snapshot, 0, 0);
-	}
-	free(scan);
-	free(snapshot);
-	return err;
+	if (err == -ETIME || err == -EFBIG)
+		fprintf(stderr,
+		        "%s: process %d: so large that even a sample would hold its memory's lock for too "
+		        "long; --deep reads all of it all the same\n",
+		        program, (int)pid);
+	else
+		fprintf(stderr, "%s: process %d: %s\n", program, (int)pid, strerror(-err));
 }
 
 /* Nothing was kept about this process: what it looks like now. */
-static int explain_live(struct page *page, const struct pl_procfs *fs, int32_t pid)
+static int explain_live(struct page *page, const struct pl_procfs *fs, int32_t pid, bool deep)
 {
 	struct pl_evidence_case *about = calloc(1, sizeof(*about));
 	struct pl_evidence_facts *facts = calloc(1, sizeof(*facts));
@@ -669,7 +655,7 @@ static int explain_live(struct page *page, const struct pl_procfs *fs, int32_t p
 		about->track.time_scale = 1;
 		about->report.time_s = (double)time(NULL);
 		about->report.seconds_to_limit = -1;
-		err = read_regions(fs, pid, &about->ledger);
+		err = pl_cli_read_regions(fs, pid, deep, &about->ledger);
 		about->has_ledger = err == 0;
 	}
 	if (err == 0) {
@@ -681,7 +667,7 @@ static int explain_live(struct page *page, const struct pl_procfs *fs, int32_t p
 	if (err == 0)
 		err = explain_text(page, "process", text) == PL_EXIT_OK ? 0 : -EINVAL;
 	else
-		fprintf(stderr, "%s: process %d: %s\n", program, (int)pid, strerror(-err));
+		complain_of_live(pid, err);
 	free(text);
 	free(facts);
 	free(about);
@@ -693,7 +679,7 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 10;
 }
 
-static int explain_name(struct page *page, const char *name, const char *directory)
+static int explain_name(struct page *page, const char *name, const char *directory, bool deep)
 {
 	char path[4096];
 	struct pl_procfs fs;
@@ -718,7 +704,7 @@ static int explain_name(struct page *page, const char *name, const char *directo
 		fprintf(stderr, "%s: /proc: %s\n", program, strerror(-err));
 		return PL_EXIT_USAGE;
 	}
-	code = explain_live(page, &fs, (int32_t)strtol(name, NULL, 10));
+	code = explain_live(page, &fs, (int32_t)strtol(name, NULL, 10), deep);
 	pl_procfs_close(&fs);
 	return code;
 }
@@ -732,21 +718,25 @@ static void print_help(void)
 	     "of a file. For a process without any: where its memory is now.\n"
 	     "\n"
 	     "  --dir DIRECTORY  EvidenceDir of the daemon (default: those of collectd and Netdata)\n"
-	     "  --json           as it is, in JSON");
+	     "  --json           as it is, in JSON\n"
+	     "  --deep           read a large process whole, though that holds its memory's lock for\n"
+	     "                   longer than MaxLockTime; else a sample of it has to do");
 }
 
-enum { OPT_DIR = 1, OPT_JSON, OPT_HELP };
+enum { OPT_DIR = 1, OPT_JSON, OPT_DEEP, OPT_HELP };
 
 int pl_cli_explain(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "dir", required_argument, NULL, OPT_DIR },
 		{ "json", no_argument, NULL, OPT_JSON },
+		{ "deep", no_argument, NULL, OPT_DEEP },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 },
 	};
 	struct page page = { .color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
 	const char *directory = NULL;
+	bool deep = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -754,6 +744,8 @@ int pl_cli_explain(int argc, char **argv)
 			directory = optarg;
 		else if (option == OPT_JSON)
 			page.json = true;
+		else if (option == OPT_DEEP)
+			deep = true;
 		else if (option == OPT_HELP || option == 'h')
 			return print_help(), PL_EXIT_OK;
 		else
@@ -765,5 +757,5 @@ int pl_cli_explain(int argc, char **argv)
 	}
 	if (strchr(argv[optind], '/') || access(argv[optind], F_OK) == 0)
 		return explain_file(&page, argv[optind]);
-	return explain_name(&page, argv[optind], directory);
+	return explain_name(&page, argv[optind], directory, deep);
 }

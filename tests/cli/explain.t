@@ -91,10 +91,44 @@ def check_hostile(directory):
     ok(done.returncode == 2 and "larger than" in done.stderr, "and one too large is refused", done)
 
 
+LARGE = """
+import mmap
+space = mmap.mmap(-1, 400 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for at in range(0, len(space), 4096):
+    space[at] = 1
+print("ready", flush=True)
+input()
+"""
+
+
+def anonymous_mib(case):
+    return sum(row["now"] for row in case["regions"] if row["region"] == "anon") / MIB
+
+
+def check_live():
+    """A process without evidence, so large that its lock deserves regard."""
+    large = subprocess.Popen([sys.executable, "-c", LARGE], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        large.stdout.readline()
+        cases = [json.loads(subprocess.run(
+            [PROCLEAK, "explain", "--dir", "/nonexistent", "--json", *options, str(large.pid)],
+            stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout)
+                 for options in ([], ["--deep"])]
+    finally:
+        large.kill()
+        large.wait()
+    ok(all(390 < anonymous_mib(case) < 450 for case in cases), "a large process is told as it is",
+       cases)
+    ok("regions_sampling_error_percent" not in cases[1], "and read whole when that is asked for",
+       cases[1])
+
+
 with tempfile.TemporaryDirectory() as scratch:
     check_hostile(scratch)
     check_runs(scratch)
     check_sum(scratch)
     check_cgroup(scratch)
+check_live()
 print("1..%d" % count)
 sys.exit(1 if failed else 0)

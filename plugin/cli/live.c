@@ -1,0 +1,89 @@
+#include "live.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/sampled.h"
+#include "parse/parse.h"
+
+#define MOST_LOCK_US 20000.0 /* MaxLockTime, by default */
+#define FIRST_US 500.0
+#define WALK_US_PER_MIB 65.0 /* until windows have told, rather too much */
+#define WALK_OVER_WINDOW 4.0 /* smaps looks at each page more closely than pagemap */
+#define WINDOW_US 20.0       /* of one, at the most */
+#define MIB 1048576.0
+
+struct reading {
+	struct pl_region_scan scan;
+	struct pl_region_snapshot snapshot;
+	struct pl_sampled_result sampled;
+	char buf[65536];
+};
+
+static void feed(void *ctx, const char *text, size_t len)
+{
+	pl_regions_feed(ctx, text, len);
+}
+
+static int read_whole(const struct pl_procfs *fs, int32_t pid, uint64_t thread_count,
+                      struct reading *reading)
+{
+	int err;
+
+	pl_regions_begin(&reading->scan);
+	err = pl_procfs_stream(fs, pid, "smaps", reading->buf, sizeof(reading->buf), feed,
+	                       &reading->scan);
+	return err < 0 ? err : pl_regions_end(&reading->scan, thread_count, &reading->snapshot);
+}
+
+static int read_stat(const struct pl_procfs *fs, int32_t pid, struct pl_stat *out)
+{
+	char text[1024];
+	const ssize_t len = pl_procfs_read(fs, pid, "stat", text, sizeof(text));
+
+	return len < 0 ? (int)len : pl_parse_stat(text, (size_t)len, out);
+}
+
+/* What the windows took tells what a walk would: it may be little enough after all. */
+static int read_carefully(const struct pl_procfs *fs, int32_t pid, const struct pl_stat *stat,
+                          double rss_mib, struct reading *reading)
+{
+	const struct pl_sampled_request request = {
+		.pid = pid,
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+		.thread_count = stat->thread_count,
+		.windows_most = (size_t)(MOST_LOCK_US / 2 / WINDOW_US),
+		.most_us = MOST_LOCK_US,
+	};
+	const int err = pl_sampled_read(fs, &request, &reading->scan, &reading->sampled);
+	const double window_mib = (double)request.page_bytes * PL_WINDOW_PAGES / MIB;
+	const double walk_us =
+		FIRST_US + WALK_OVER_WINDOW * reading->sampled.window_us / window_mib * rss_mib;
+
+	if (err == 0 && reading->sampled.window_us > 0 && walk_us <= MOST_LOCK_US)
+		return read_whole(fs, pid, stat->thread_count, reading);
+	if (err == 0)
+		reading->snapshot = reading->sampled.snapshot;
+	return err;
+}
+
+int pl_cli_read_regions(const struct pl_procfs *fs, int32_t pid, bool deep,
+                        struct pl_ledger *ledger)
+{
+	struct reading *reading = malloc(sizeof(*reading));
+	struct pl_stat stat;
+	int err = reading ? read_stat(fs, pid, &stat) : -ENOMEM;
+
+	if (err == 0) {
+		const double rss_mib = (double)stat.rss_pages * (double)sysconf(_SC_PAGESIZE) / MIB;
+
+		err = deep || FIRST_US + WALK_US_PER_MIB * rss_mib <= MOST_LOCK_US
+		          ? read_whole(fs, pid, stat.thread_count, reading)
+		          : read_carefully(fs, pid, &stat, rss_mib, reading);
+	}
+	if (err == 0)
+		pl_ledger_update(ledger, &reading->snapshot, 0, 0);
+	free(reading);
+	return err;
+}
