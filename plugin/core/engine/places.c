@@ -9,7 +9,8 @@
 #define GROWING_EVERY_S 600.0 /* a process that grows */
 #define STEADY_EVERY_S 3600.0 /* the others */
 #define STALE_S (3 * STEADY_EVERY_S)
-#define RETRY_S 60.0 /* after a failure */
+#define STALE_REAL_S 600.0 /* however fast time passes */
+#define RETRY_S 60.0       /* after a failure */
 
 /* smaps on top of a rollup's page walk, for mappings whose number is not known yet. */
 #define FIRST_US 500.0
@@ -325,11 +326,15 @@ void pl_engine_regions_stuck(struct pl_engine *engine, struct pl_process *proces
 		process->regions_pending = false;
 }
 
+/* One that is put off, for the budget or for its lock, is no reason for a gap in a stack. */
 static bool is_recent(const struct pl_engine *engine, const struct pl_process *process)
 {
+	const double age_s = engine->now.mono_s - process->regions_s;
+
 	if (!process->ledger || process->ledger->reading_count == 0)
 		return false;
-	return (engine->now.mono_s - process->regions_s) * engine->config->time_scale < STALE_S;
+	return age_s * engine->config->time_scale < STALE_S || age_s < STALE_REAL_S ||
+	       engine->now.mono_s < process->regions_due_s + STALE_REAL_S;
 }
 
 bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_process *process,

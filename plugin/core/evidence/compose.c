@@ -524,7 +524,13 @@ static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t 
 	const bool census =
 		!c->has_census && pl_advice_census(region_named(c->where), runtimes, &next[0]);
 	const enum pl_region region = region_named(c->where);
-	size_t count = pl_advice_contain(driver_of(c), region, runtimes, contain, PL_ADVICE_MOST);
+	size_t count = 0;
+
+	if (c->about == PL_ABOUT_SUM)
+		contain[count++] = pl_advice_pool(c->track.attribution.driver == PL_DRIVER_THREADS ||
+		                                  c->track.worst == PL_TRACKED_THREADS);
+	count +=
+		pl_advice_contain(driver_of(c), region, runtimes, contain + count, PL_ADVICE_MOST - count);
 
 	key(gen, "contain");
 	yajl_gen_array_open(gen);

@@ -48,6 +48,15 @@ size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t 
 	return count;
 }
 
+const char *pl_advice_pool(bool by_number)
+{
+	return by_number
+	           ? "Cap the pool: the number of its processes (pm.max_children, "
+	             "MaxRequestWorkers, --workers and their kin), and reap those that idle."
+	           : "Recycle the processes of the pool one after the other (max_requests and its "
+	             "kin): each keeps little, their sum grows.";
+}
+
 /* The most specific first: a JVM, too, has a libc. */
 static const struct {
 	enum pl_runtime runtime;

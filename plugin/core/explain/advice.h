@@ -22,6 +22,9 @@ struct pl_next_step {
 	const char *cost;
 };
 
+/* What contains a pool whose processes leak only together; `by_number`: they become ever more. */
+const char *pl_advice_pool(bool by_number);
+
 /*
  * What an object census is good for, where nothing was read of it yet. False where it sees nothing:
  * the heaps of managed runtimes, memory that is shared or belongs to stacks.
