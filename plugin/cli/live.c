@@ -8,6 +8,9 @@
 #include "parse/parse.h"
 
 #define MOST_LOCK_US 20000.0 /* MaxLockTime, by default */
+/* On a busy machine we are mostly kept waiting: so many windows hold it no longer for that. */
+#define MOST_WALL_US (10 * MOST_LOCK_US)
+#define TRIES 3
 #define FIRST_US 500.0
 #define WALK_US_PER_MIB 65.0 /* until windows have told, rather too much */
 #define WALK_OVER_WINDOW 4.0 /* smaps looks at each page more closely than pagemap */
@@ -54,9 +57,12 @@ static int read_carefully(const struct pl_procfs *fs, int32_t pid, const struct 
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 		.thread_count = stat->thread_count,
 		.windows_most = (size_t)(MOST_LOCK_US / 2 / WINDOW_US),
-		.most_us = MOST_LOCK_US,
+		.most_us = MOST_WALL_US,
 	};
-	const int err = pl_sampled_read(fs, &request, &reading->scan, &reading->sampled);
+	int err = -ETIME;
+
+	for (int i = 0; i < TRIES && err == -ETIME; i++)
+		err = pl_sampled_read(fs, &request, &reading->scan, &reading->sampled);
 	const double window_mib = (double)request.page_bytes * PL_WINDOW_PAGES / MIB;
 	const double walk_us =
 		FIRST_US + WALK_OVER_WINDOW * reading->sampled.window_us / window_mib * rss_mib;

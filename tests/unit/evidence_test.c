@@ -264,9 +264,9 @@ static void test_sum(void)
 	       !has_item(get(root, "judged"), "metric", "threads"),
 	   "its threads are processes");
 	ok(has_item(get(root, "grows_with"), "unit", "process"), "in the cause as well");
-	ok(count_in(root, "contain") > 1 && YAJL_IS_STRING(item_in(get(root, "contain"), 0)) &&
-	       strstr(YAJL_GET_STRING(item_in(get(root, "contain"), 0)), "Cap the pool"),
-	   "and the advice is about the pool");
+	const char *advice = YAJL_GET_STRING(item_in(get(root, "contain"), 0));
+
+	ok(advice && strstr(advice, "Cap the pool"), "and the advice is about the pool");
 	yajl_tree_free(root);
 }
 
