@@ -206,7 +206,7 @@ check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@trap : INT; status=0; prove --failures --comments --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
 
 .PHONY: faults
-faults: ## faults of every kind under the real daemons, a quarter of an hour (root; FAULTS=short: a minute)
+faults: ## faults of every kind under the real daemons, 20 minutes (root; FAULTS=short: a minute)
 	@packaging/deps.sh build run netdata test
 	@$(MAKE) -s --no-print-directory all test-programs host-programs
 	@trap : INT; status=0; FAULTS=$${FAULTS:-long} prove --verbose tests/faults/faults.t || \

@@ -3,7 +3,7 @@
 are gone between any two reads, hosts without descriptors, disk, rights or time. Nothing may crash or
 hang, and a verdict that was reached must not be lost.
 
-FAULTS=short (the default) takes less than a minute, FAULTS=long about a quarter of an hour; SEED=N
+FAULTS=short (the default) takes about a minute, FAULTS=long about 20; SEED=N
 tries others."""
 
 import contextlib
