@@ -316,6 +316,40 @@ static void test_rest(void)
 	is_num(list[0].growth.growth_count, 1000, "others are not");
 }
 
+/* Rust: tables in a Vec, which is copied to a larger place now and then. */
+static void test_apart(void)
+{
+	static const double jumps[PL_CENSUS_STEPS] = { -100, 0, 900, 100, 50 };
+	struct pl_census_panel panel = { .at = { 0, 0.2, 0.4, 0.6, 0.8, 1 } };
+	struct pl_census_candidate list[3] = {
+		candidate("Codec", PL_CENSUS_CLASS_TYPE, 950, 0),
+		candidate("Filter", PL_CENSUS_CLASS_TYPE, 400, 0),
+		candidate("160-byte chunks", PL_CENSUS_CLASS_SIZE, 1000, 160),
+	};
+	bool unsteady = false;
+
+	list[0].named.name.apart = list[1].named.name.apart = true;
+	list[0].named.name.object_bytes = 144;
+	list[1].named.name.object_bytes = 140;
+	memcpy(list[0].growth.steps, jumps, sizeof(jumps));
+	memcpy(list[1].growth.steps, jumps, sizeof(jumps));
+	list[2].growth.kind = PL_CENSUS_KEY_SIZE;
+	list[2].growth.key = 160;
+	for (size_t i = 0; i < PL_CENSUS_STEPS; i++)
+		list[2].growth.steps[i] = 200;
+	pl_census_entries_count_apart(list, 3);
+	is_num(list[0].growth.growth_count, 1000, "a type is counted by the chunks that hold it");
+	is_num(list[1].growth.growth_count, 400, "not by those that hold far more");
+	is_num(pl_census_entries_drop_unsteady(list, 3, &panel, &unsteady), 2,
+	       "and is as steady as they are");
+	ok(unsteady && (list[0].growth.growth_count > 999 && list[1].growth.growth_count > 999),
+	   "which the other is not");
+	list[0].named.name.apart = false;
+	list[0].growth.growth_count = 950;
+	pl_census_entries_count_apart(list, 1);
+	is_num(list[0].growth.growth_count, 950, "what is in its object is counted by itself");
+}
+
 static void test_measure(void)
 {
 	struct pl_census_hit hits[6] = { 0 };
@@ -346,6 +380,7 @@ int main(void)
 	test_losses();
 	test_parts();
 	test_rest();
+	test_apart();
 	test_measure();
 	is_near(pl_census_chance(4, 10), 20 * exp(-8), 1e-12, "the bound on chance");
 	is_num(pl_census_chance(-1, 10), 1, "what fell did not grow");

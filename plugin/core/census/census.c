@@ -605,6 +605,7 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 	if (err < 0)
 		return err;
 	candidates->count = pl_census_entries_join(candidates->list, candidates->count);
+	pl_census_entries_count_apart(candidates->list, candidates->count);
 	candidates->count = pl_census_entries_drop_unsteady(candidates->list, candidates->count,
 	                                                    &census->panel, &candidates->unsteady);
 	for (size_t i = 0; i < candidates->count; i++)

@@ -202,6 +202,30 @@ size_t pl_census_entries_join(struct pl_census_candidate *candidates, size_t cou
 	return used;
 }
 
+static bool alike(double growth_count, double whole_count)
+{
+	return growth_count > ALIKE_MIN * whole_count && growth_count < ALIKE_MAX * whole_count;
+}
+
+void pl_census_entries_count_apart(struct pl_census_candidate *candidates, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct pl_census_name *name = &candidates[i].named.name;
+		struct pl_census_growth *growth = &candidates[i].growth;
+		const struct pl_census_candidate *size =
+			name->apart && name->object_bytes > 0
+				? find_size(candidates, count, pl_census_chunk_bytes(name->object_bytes))
+				: NULL;
+
+		if (!size || !alike(growth->growth_count, size->growth.growth_count))
+			continue;
+		growth->growth_count = size->growth.growth_count;
+		growth->error_count = size->growth.error_count;
+		growth->unseen_count = size->growth.unseen_count;
+		memcpy(growth->steps, size->growth.steps, sizeof(growth->steps));
+	}
+}
+
 /* A part of one of the first `unsteady_count`, and less telling than that. A size is no part: what
  * tells the type of its objects may lie apart from them (Rust). */
 static bool is_part_of_any(const struct pl_census_candidate *one,
@@ -211,9 +235,7 @@ static bool is_part_of_any(const struct pl_census_candidate *one,
 		const double whole = unsteady[i].growth.growth_count;
 
 		if (unsteady[i].named.name.class < one->named.name.class &&
-		    one->named.name.class != PL_CENSUS_CLASS_SIZE &&
-		    one->growth.growth_count > ALIKE_MIN * whole &&
-		    one->growth.growth_count < ALIKE_MAX * whole)
+		    one->named.name.class != PL_CENSUS_CLASS_SIZE && alike(one->growth.growth_count, whole))
 			return true;
 	}
 	return false;

@@ -58,6 +58,13 @@ void pl_census_entries_add_rest(struct pl_census_candidate *candidates, size_t *
 size_t pl_census_entries_join(struct pl_census_candidate *candidates, size_t count);
 
 /*
+ * What tells the type of an object from beside a pointer to it (Rust) lies in an array that jumps
+ * as it grows. Where a size that fits the type's objects grew as much, the count is that of the
+ * size.
+ */
+void pl_census_entries_count_apart(struct pl_census_candidate *candidates, size_t count);
+
+/*
  * Drops what did not grow little by little (see pl_census_steady()), and with it what grew as much
  * and tells less: its parts. *unsteady tells whether there was any. Returns how many are left.
  */
