@@ -319,7 +319,7 @@ void pl_engine_forget_restored(struct pl_engine *engine)
 	free(engine->restored_cgroups);
 	engine->restored_cgroups = NULL;
 	engine->restored_cgroup_count = 0;
-	for (size_t i = 0; i < engine->restored_count; i++)
+	for (size_t i = 0; engine->restored && i < engine->restored_count; i++)
 		free(engine->restored[i].saved);
 	free(engine->restored);
 	engine->restored = NULL;
