@@ -1,8 +1,11 @@
 /* Mappings, sets of pages, chunks of malloc and words of a page: what a census reads. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "census/pages.h"
+#include "census/target.h"
 #include "census/words.h"
 #include "tap.h"
 
@@ -296,8 +299,43 @@ static void test_words(void)
 	pl_census_hits_free(&hits);
 }
 
+/* Of our own memory: what is not there is not read, and so does not come to be there. */
+static void test_absent(void)
+{
+	const size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	const struct pl_host host = { .page_bytes = page_bytes };
+	struct pl_census_target target;
+	struct pl_procfs fs;
+	unsigned char there[2];
+	uint64_t word = 0;
+	char *const buf = malloc(page_bytes);
+	char *const memory =
+		mmap(NULL, 2 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (!buf || memory == MAP_FAILED || pl_procfs_open(&fs, "/proc", NULL) != 0)
+		abort();
+	(void)madvise(memory, 2 * page_bytes, MADV_NOHUGEPAGE);
+	memset(memory, 7, page_bytes);
+	is_num(pl_census_target_open(&target, &fs, &host, (int32_t)getpid()), 0, "our own memory");
+	const uint64_t at = (uint64_t)(uintptr_t)memory;
+
+	ok(pl_census_target_page(&target, at, buf) && memcmp(buf, memory, page_bytes) == 0,
+	   "a page that is there is read");
+	ok(pl_census_target_word(&target, at + 8, &word) && word == UINT64_C(0x0707070707070707),
+	   "as is a word of it");
+	ok(!pl_census_target_page(&target, at + page_bytes, buf), "one that is not there is not read");
+	ok(!pl_census_target_word(&target, at + page_bytes, &word), "nor is a word of it");
+	ok(mincore(memory, 2 * page_bytes, there) == 0 && (there[0] & 1) && !(there[1] & 1),
+	   "and it is not there afterwards");
+	pl_census_target_close(&target);
+	pl_procfs_close(&fs);
+	munmap(memory, 2 * page_bytes);
+	free(buf);
+}
+
 int main(void)
 {
+	test_absent();
 	test_maps();
 	test_pages();
 	test_chunks();

@@ -379,6 +379,35 @@ static uint64_t saved_sample_count(const char *path)
 	return count;
 }
 
+struct sought {
+	uint64_t start_ticks;
+	uint64_t count;
+};
+
+static void take_sought(void *ctx, const struct pl_state_process *process)
+{
+	struct sought *sought = ctx;
+
+	if (process->track.ident.start_ticks == sought->start_ticks)
+		sought->count = process->track.sample_count;
+}
+
+/* Likewise of the one that started then. */
+static double saved_sample_count_of(const char *path, uint64_t start_ticks)
+{
+	struct sought sought = { .start_ticks = start_ticks };
+	const struct pl_state_reader reader = { .ctx = &sought, .process = take_sought };
+	char problem[128];
+	char *text;
+	size_t len;
+
+	if (pl_state_load(path, &text, &len) != 0)
+		return 0;
+	(void)pl_state_read(text, len, &reader, problem, sizeof(problem));
+	free(text);
+	return (double)sought.count;
+}
+
 #define FIRST_BOOT "8f7c1e52-6a0d-4b3e-9c55-2d1f0a9b7e31"
 
 static void write_boot_id(const char *text)
@@ -507,6 +536,85 @@ static void restart_badly(struct seen *seen, const char *const settings[][3])
 
 /* What there was no memory for, or what could not be looked at, is not overwritten by the next
  * save. */
+/* Another process with the pid of one that was saved is not that one. */
+static void test_other_is_not_restored(void)
+{
+	char path[512];
+	const char *const settings[][3] = { { "web", "Command", "nginx" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, NULL, NULL } };
+	struct fake fake = { .pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 100 };
+	const struct pl_ident ident = { 10, 100 };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	ok(pl_ident_equal(ident, (struct pl_ident){ 10, 100 }) &&
+	       !pl_ident_equal(ident, (struct pl_ident){ 10, 101 }) &&
+	       !pl_ident_equal(ident, (struct pl_ident){ 11, 100 }),
+	   "a process is its pid and its start");
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	put_process(&fake);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 5; i++)
+		tick(engine, &seen, 10 * i);
+	pl_engine_free(engine);
+	is_num((double)saved_sample_count(path), 5, "five samples are saved");
+	fake.start_ticks = 101;
+	put_process(&fake);
+	engine = start(&seen, settings);
+	for (int i = 5; i < 7; i++)
+		tick(engine, &seen, 10 * i);
+	pl_engine_free(engine);
+	/* who is not met for ten minutes is saved again as he was; the one alive comes first */
+	is_num(saved_sample_count_of(path, 101), 2, "another process begins anew");
+	is_num(saved_sample_count_of(path, 100), 5, "and takes nothing over");
+	remove(path);
+	remove_process(10);
+}
+
+/* Matches of the state that there is no place for: it is said. */
+static void test_forgotten_matches(void)
+{
+	enum { MOST = 256, MORE = 3, FIRST = 100 };
+	static char names[MOST + MORE][16];
+	static const char *many[MOST + 4][3];
+	char path[512];
+	const char *const none[][3] = { { NULL, "StateFile", path }, { NULL, NULL, NULL } };
+	const char *const one[][3] = { { "name0", "Command", "x" },
+		                           { NULL, "StateFile", path },
+		                           { NULL, NULL, NULL } };
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	for (int i = 0; i < MOST + MORE; i++)
+		snprintf(names[i], sizeof(names[i]), "name%d", i);
+	for (int i = 0; i < MOST; i++)
+		memcpy(many[i], (const char *[]){ names[i], "Command", names[i] }, sizeof(many[i]));
+	memcpy(many[MOST], (const char *[]){ NULL, "StateFile", path }, sizeof(many[0]));
+	memcpy(many[MOST + 1], (const char *[]){ NULL, "Auto", "true" }, sizeof(many[0]));
+	memcpy(many[MOST + 2], (const char *[]){ NULL, "AutoMinSize", "1M" }, sizeof(many[0]));
+	for (int i = 0; i < MORE; i++)
+		put_process(&(struct fake){
+			.pid = FIRST + i, .ppid = 1, .comm = names[MOST + i], .anon_kib = 4000 });
+	engine = start(&seen, many);
+	tick(engine, &seen, 0);
+	tick(engine, &seen, 10);
+	pl_engine_free(engine);
+	engine = start(&seen, none);
+	ok(strstr(seen.last_log, "3 of its matches are forgotten") && strstr(seen.last_log, "no room"),
+	   "matches that Auto has no room for are told");
+	pl_engine_free(engine);
+	engine = start(&seen, one);
+	ok(strstr(seen.last_log, "258 of its matches are forgotten") &&
+	       strstr(seen.last_log, "Auto is off"),
+	   "and those that are not configured any more");
+	pl_engine_free(engine);
+	remove(path);
+	for (int i = 0; i < MORE; i++)
+		remove_process(FIRST + i);
+}
+
 static void take_run_count(void *ctx, const struct pl_state_match *match)
 {
 	*(uint32_t *)ctx = match->family.run_total;
@@ -1464,6 +1572,8 @@ int main(void)
 	test_torn_reads();
 	test_state_is_kept();
 	test_zombies();
+	test_other_is_not_restored();
+	test_forgotten_matches();
 	test_per_process();
 	test_children();
 	test_pid_file();

@@ -45,7 +45,8 @@ struct restoring {
 	bool same_boot;
 	size_t capacity;
 	size_t match_count;
-	size_t lost_count; /* processes for which there was no memory */
+	size_t forgotten_count; /* matches that are no more, or too many for Auto */
+	size_t lost_count;      /* processes for which there was no memory */
 };
 
 /* The time of boot, as the wall clock tells it, moves when that is set. */
@@ -79,7 +80,9 @@ static struct pl_group *find_group(struct pl_engine *engine, const char *name)
 	for (size_t i = 0; i < engine->group_count; i++)
 		if (strcmp(engine->groups[i].name, name) == 0)
 			return &engine->groups[i];
-	if (!engine->config->auto_enabled)
+	/* none has a member yet: the one more would take the place of one that was just restored */
+	if (!engine->config->auto_enabled ||
+	    engine->group_count >= engine->config->match_count + PL_AUTO_GROUPS_MAX)
 		return NULL;
 	group = pl_engine_auto_group(engine, "", name);
 	return group < 0 ? NULL : &engine->groups[group];
@@ -91,8 +94,10 @@ static void take_match(void *ctx, const struct pl_state_match *match)
 	struct pl_group *group =
 		restoring->same_scale ? find_group(restoring->engine, match->name) : NULL;
 
-	if (!group)
+	if (!group) {
+		restoring->forgotten_count += restoring->same_scale;
 		return;
+	}
 	group->family = match->family;
 	group->verdict = (enum pl_verdict)group->family.verdict;
 	restoring->match_count++;
@@ -209,6 +214,12 @@ static void report_restored(const struct restoring *restoring)
 
 	pl_log_write(&engine->log, PL_LOG_INFO, "state file %s: restored %zu matches, %zu processes",
 	             path, restoring->match_count, engine->restored_count);
+	if (restoring->forgotten_count > 0)
+		pl_log_write(&engine->log, PL_LOG_INFO,
+		             "state file %s: %zu of its matches are forgotten: the configuration does not "
+		             "name them, and Auto %s",
+		             path, restoring->forgotten_count,
+		             engine->config->auto_enabled ? "has no room for more" : "is off");
 	if (restoring->lost_count == 0)
 		return;
 	pl_log_write(&engine->log, PL_LOG_ERROR,
