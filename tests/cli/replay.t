@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import subprocess
 import tempfile
 
@@ -66,6 +67,20 @@ def test_verdicts():
     ok(code == 0 and lines(out)[-1]["first_alarm"] is None, "a steady process exits with 0")
 
 
+def test_rare_readings():
+    """A reading an hour, hardly on time: as rare as every second block of the finest history."""
+    for seed in range(8):
+        chance = random.Random(seed)
+        rows = ["time,pid,start_time,anon_bytes"]
+        for i in range(60):
+            at = 3600 * i + chance.uniform(-60, 60)
+            rows.append("%.1f,77,1699990000,%d" % (1700000000 + at, 50 * MIB + 5 * MIB * at / 3600))
+        got = lines(replay("--set", "Season=false", "-", text="\n".join(rows).encode())[1])
+        order = [line["verdict"] for line in got[:-1] if line["previous"] != line["verdict"]]
+        ok(order[-1] == "leaking" and "learning" not in order[1:],
+           "hourly readings: growth is not forgotten between them", order)
+
+
 def test_options():
     scaled = leak(scale=60)
     code, out, _ = replay("-", text=scaled)
@@ -123,6 +138,7 @@ def test_input():
 
 with tempfile.TemporaryDirectory() as place:
     test_verdicts()
+    test_rare_readings()
     test_options()
     test_config(place)
     test_input()

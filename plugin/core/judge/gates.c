@@ -41,6 +41,9 @@ static const struct window windows[] = {
 	{ PL_LEVEL_8H, 30, 48 },    { PL_LEVEL_1D, 14, 16 },    { PL_LEVEL_1D, 24, 48 },
 };
 
+#define SPARSE_LEAST 10
+#define SPARSE_SHARE 0.4
+
 /*
  * Ways to look at a window: as it is; with what moves with the load taken out; the least of each
  * day alone. The latter two see through a daily cycle, and need some days for it.
@@ -363,6 +366,21 @@ static bool take_days(struct view *v)
 	return true;
 }
 
+/*
+ * Whether there are points enough. Where a reading is as rare as every second block, jitter decides
+ * how many blocks have one: then the span counts, and the points must be SPARSE_SHARE of it.
+ */
+static bool is_filled(const struct window *w, const struct pl_point *p, size_t n)
+{
+	if (n >= w->least)
+		return true;
+	if (n < SPARSE_LEAST)
+		return false;
+	const double blocks = (p[n - 1].t_s - p[0].t_s) / pl_history_block_s(w->level) + 1;
+
+	return blocks >= w->least && (double)n >= SPARSE_SHARE * blocks;
+}
+
 static bool open_view(struct view *v, const struct window *w, enum kind kind)
 {
 	size_t steps;
@@ -370,7 +388,7 @@ static bool open_view(struct view *v, const struct window *w, enum kind kind)
 
 	v->kind = kind;
 	v->n = v->window_n = points_of(v->input, w, v->p);
-	if (v->n < w->least)
+	if (!is_filled(w, v->p, v->n))
 		return false;
 	v->e->level = (uint8_t)w->level;
 	v->e->begin_s = v->p[0].t_s - block_s / 2;
