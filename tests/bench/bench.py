@@ -395,6 +395,7 @@ def options_of():
     parser.add_argument("--part", action="append", choices=["tables", "growth", "scale", "loss"])
     parser.add_argument("--population", action="append", choices=list(POPULATIONS))
     parser.add_argument("--tool", action="append", help="only tools with this word in their name")
+    parser.add_argument("--warm", type=int, help="ticks of procleak that are not counted")
     parser.add_argument("--long", action="store_true", help="more ticks, more pairs, every part")
     parser.add_argument("--out", default=os.path.join(private.ROOT, "BENCHMARKS.md"))
     options = parser.parse_args()
@@ -403,6 +404,7 @@ def options_of():
     options.population = options.population or (list(POPULATIONS) if options.long
                                                 else ["mixed", "gib"])
     options.warm_ticks, options.own_ticks = (90, 60) if options.long else (50, 20)
+    options.warm_ticks = options.warm or options.warm_ticks
     options.peer_ticks = 10 if options.long else 5
     options.slow_ticks = 12 if options.long else 0
     options.pairs = 10 if options.long else 4

@@ -17,7 +17,8 @@
  * A process in which nothing happened for REST_AFTER pulses rests: every second pulse is left out,
  * then three of four, up to REST_TICKS_MAX, but never for longer than REST_MAX_S (scaled). In a
  * crowd that is published as a sum alone, those that work but whose memory stays the same take
- * turns. That a process is still there, the directory tells in every tick.
+ * turns, and those that rest do so for longer, the more the larger it is. That a process is still
+ * there, the directory tells in every tick.
  */
 #define REST_AFTER 5
 #define REST_STEPS 3
@@ -25,6 +26,7 @@
 #define REST_MAX_S 80.0
 #define CROWD_COUNT 64        /* members from which on two take turns */
 #define LARGE_CROWD_COUNT 512 /* and four */
+#define HUGE_CROWD_COUNT 1024 /* and eight */
 #define CROWD_MAX_S 20.0
 
 /*
@@ -217,7 +219,7 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 /* In how many ticks a busy process with steady memory is pulsed once. */
 static uint32_t crowd_period(const struct pl_engine *engine, const struct pl_process *process)
 {
-	uint32_t period = 4;
+	uint32_t period = 8;
 
 	for (uint16_t i = 0; i < process->group_count; i++) {
 		const struct pl_group *group = &engine->groups[process->groups[i]];
@@ -226,6 +228,8 @@ static uint32_t crowd_period(const struct pl_engine *engine, const struct pl_pro
 			return 1;
 		if (group->member_count < LARGE_CROWD_COUNT)
 			period = 2;
+		else if (group->member_count < HUGE_CROWD_COUNT && period > 4)
+			period = 4;
 	}
 	return period;
 }
@@ -250,11 +254,13 @@ static uint32_t rest_period(const struct pl_engine *engine, const struct pl_proc
 	const double tick_s = engine->interval_s * engine->config->time_scale;
 	const bool quiet = process->quiet_count >= REST_AFTER;
 	const double most_s = quiet ? REST_MAX_S : CROWD_MAX_S;
-	uint32_t period;
+	const uint32_t crowd = crowd_period(engine, process);
+	uint32_t period = crowd;
 
 	if (process->steady_count < REST_AFTER)
 		return 1;
-	period = quiet ? REST_TICKS_MAX : crowd_period(engine, process);
+	if (quiet)
+		period *= REST_TICKS_MAX;
 	if (quiet && process->quiet_count - REST_AFTER < REST_STEPS)
 		period = 2u << (process->quiet_count - REST_AFTER);
 	while (period > 1 && period * tick_s > most_s)
