@@ -6,7 +6,6 @@ hang, and a verdict that was reached must not be lost.
 FAULTS=short (the default) takes about a minute, FAULTS=long about 20; SEED=N
 tries others."""
 
-import contextlib
 import itertools
 import json
 import os
@@ -20,7 +19,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "host"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import (BUILD, ENGINE_TICKS, children_of, collectd, finish,  # noqa: E402
-                     in_own_pid_namespace, need_root, ok, private, program, start, stop, wait_for, work_dir)
+                     in_own_pid_namespace, need_root, ok, private, program, reap_orphans, start, stop, wait_for,
+                     work_dir)
 from injector import Injector  # noqa: E402
 
 LONG = os.environ.get("FAULTS", "short") == "long"
@@ -429,15 +429,6 @@ def intervals():
         time.sleep(2 if LONG else 0.7)
         fine &= run.end()
     ok(fine, "the interval changes from start to start: the verdict stands")
-
-
-def reap_orphans():
-    """This is the namespace's init: whose parent ended is its child, and stays in /proc until then."""
-    started = {process.pid for process in private._started if process.returncode is None}
-    for pid in children_of(os.getpid()):
-        if pid not in started:
-            with contextlib.suppress(ChildProcessError):  # ps(1) itself, which has listed them
-                os.waitpid(pid, os.WNOHANG)
 
 
 def kills():

@@ -5,6 +5,7 @@ Everything lives in a directory of the test's own under build/, so that tests ru
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import socket
@@ -184,6 +185,15 @@ def status_bytes(pids, key):
 
 def children_of(pid):
     return [int(word) for word in _run("ps", "-o", "pid=", "--ppid", str(pid)).split()]
+
+
+def reap_orphans():
+    """This is the namespace's init: whose parent ended is its child, and stays in /proc until then."""
+    started = {process.pid for process in private._started if process.returncode is None}
+    for pid in children_of(os.getpid()):
+        if pid not in started:
+            with contextlib.suppress(ChildProcessError):  # ps(1) itself, which has listed them
+                os.waitpid(pid, os.WNOHANG)
 
 
 def fd_count(pids):

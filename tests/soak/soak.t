@@ -6,7 +6,6 @@ while, must call it steady.
 SOAK_TICKS=N reads of collectd (1000: ten seconds), CHURN_TICKS=N ticks of the engine (20,000); `make
 soak` takes 100,000 and a million."""
 
-import contextlib
 import glob
 import json
 import os
@@ -16,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "host"))
 from harness import (BUILD, children_of, collectd, finish, fd_count, in_own_pid_namespace,  # noqa: E402
-                     ok, private, status_bytes, stop, thread_count, wait_for, work_dir)
+                     ok, private, reap_orphans, status_bytes, stop, thread_count, wait_for, work_dir)
 
 TICKS = int(os.environ.get("SOAK_TICKS", "1000"))
 CHURN_TICKS = int(os.environ.get("CHURN_TICKS", "20000"))
@@ -151,15 +150,6 @@ def verdict_of(pid):
 def seen(count):
     """Whether the newcomers are counted, all of them."""
     return wait_for(lambda: newest("late", "ps_count") == count, SEEN_S, 0.02)
-
-
-def reap_orphans():
-    """This is the namespace's init: whose parent ended is its child, and stays in /proc until then."""
-    started = {process.pid for process in private._started if process.returncode is None}
-    for pid in children_of(os.getpid()):
-        if pid not in started:
-            with contextlib.suppress(ChildProcessError):  # ps(1) itself, which has listed them
-                os.waitpid(pid, os.WNOHANG)
 
 
 def soak():
