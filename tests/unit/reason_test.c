@@ -26,11 +26,21 @@ struct shape {
 	double lazyfree_mib_per_h;
 };
 
+struct pace {
+	double step_s;       /* between two readings */
+	unsigned huge_every; /* of these tells the huge pages */
+};
+
+static const struct pace usual = { STEP_S, 1 };
+
 /* `hours` of a process like that; below 0: huge pages are not known. */
-static void run(struct pl_track *t, const struct shape *shape, double hours)
+static void run(struct pl_track *t, const struct shape *shape, const struct pace *pace,
+                double hours)
 {
+	unsigned count = 0;
+
 	pl_track_init(t, (struct pl_ident){ 1, 1 }, 1);
-	for (double at_s = 0; at_s <= hours * 3600; at_s += STEP_S) {
+	for (double at_s = 0; at_s <= hours * 3600; at_s += pace->step_s) {
 		const double grown = shape->mib_per_h * at_s / 3600;
 		const double lazyfree = shape->lazyfree_mib_per_h * at_s / 3600;
 		struct pl_sample sample = { .time = { at_s, 1.7e9 + at_s }, .age_s = 86400 + at_s };
@@ -42,7 +52,7 @@ static void run(struct pl_track *t, const struct shape *shape, double hours)
 		pl_values_set(
 			&sample.values, PL_M_VM_DATA,
 			(uint64_t)((2 * shape->base_mib + shape->mapped_ratio * grown + lazyfree) * MIB));
-		if (shape->huge_ratio >= 0)
+		if (shape->huge_ratio >= 0 && count++ % pace->huge_every == 0)
 			pl_values_set(&sample.values, PL_M_ANON_HUGE,
 			              (uint64_t)(shape->huge_ratio * grown * MIB));
 		pl_track_add(t, &sample, &settings);
@@ -51,7 +61,7 @@ static void run(struct pl_track *t, const struct shape *shape, double hours)
 
 static enum pl_verdict verdict_after(struct pl_track *t, struct shape shape, double hours)
 {
-	run(t, &shape, hours);
+	run(t, &shape, &usual, hours);
 	return (enum pl_verdict)t->verdict;
 }
 
@@ -71,6 +81,25 @@ static void test_huge_pages(void)
 	       "new memory that is huge from the start may leak");
 	is_num(verdict_after(&t, (struct shape){ 500, 4, 2.5, 1, 0 }, 60), PL_VERDICT_LEAKING,
 	       "and so may what is mapped anew, whatever becomes huge beside it");
+}
+
+/* An hour between two readings, and only each second one tells the huge pages. */
+static void test_rare_readings(void)
+{
+	static struct pl_track t;
+	const struct pace rare = { 3600, 2 };
+	const struct shape collapse = { 500, 4, 2.2, 0, 0 };
+	const struct shape leak = { 500, 4, 1, 1, 0 };
+	int nameless = 0;
+
+	for (double hours = 14; hours <= 60; hours++) {
+		run(&t, &collapse, &rare, hours);
+		if (t.verdict != PL_VERDICT_GROWING || pl_track_reason(&t) != PL_REASON_HUGE_PAGES)
+			nameless++;
+	}
+	is_num(nameless, 0, "a collapse has its name at every hour, however rarely it is read");
+	run(&t, &leak, &rare, 60);
+	is_num(t.verdict, PL_VERDICT_LEAKING, "and a leak its own");
 }
 
 static void test_names(void)
@@ -115,6 +144,7 @@ static void test_blind(void)
 int main(void)
 {
 	test_huge_pages();
+	test_rare_readings();
 	test_names();
 	test_blind();
 	return tap_done();

@@ -123,7 +123,7 @@ struct view {
 	enum kind kind;
 	struct rigour rigour;
 	size_t n;
-	size_t window_n; /* blocks of the window: n, but where days were made of them */
+	size_t window_n; /* blocks of the window, with those that have no reading */
 	double span_s;
 	double stepless; /* share of the growth that is not in steps */
 	double last_step_s;
@@ -381,15 +381,23 @@ static bool is_filled(const struct window *w, const struct pl_point *p, size_t n
 	return blocks >= w->least && (double)n >= SPARSE_SHARE * blocks;
 }
 
+/* How many closed blocks there are from the one of `at_s` on, whether they have a reading or not.
+ */
+static size_t blocks_since(const struct pl_history *h, enum pl_level level, double at_s)
+{
+	return (size_t)(h->open_index[level] - (int32_t)(at_s / pl_history_block_s(level)));
+}
+
 static bool open_view(struct view *v, const struct window *w, enum kind kind)
 {
 	size_t steps;
 	const double block_s = pl_history_block_s(w->level);
 
 	v->kind = kind;
-	v->n = v->window_n = points_of(v->input, w, v->p);
+	v->n = points_of(v->input, w, v->p);
 	if (!is_filled(w, v->p, v->n))
 		return false;
+	v->window_n = blocks_since(v->input->history, w->level, v->p[0].t_s);
 	v->e->level = (uint8_t)w->level;
 	v->e->begin_s = v->p[0].t_s - block_s / 2;
 	v->e->end_s = v->p[v->n - 1].t_s + block_s / 2;
@@ -439,7 +447,7 @@ static void examine(struct view *v)
 		v->e->leaking =
 			gate(v->e, PL_GATE_HISTORY, v->span_s / PL_HOUR_S, wanted_history_s(v) / PL_HOUR_S);
 	v->e->reason = (uint8_t)reason_of(v->e, v);
-	if (!v->e->growing && is_shape(v->e->reason) && !gate_collapse(v, (enum pl_level)v->e->level))
+	if (is_shape(v->e->reason) && !gate_collapse(v, (enum pl_level)v->e->level))
 		v->e->reason = PL_REASON_HUGE_PAGES;
 }
 
