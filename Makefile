@@ -203,7 +203,8 @@ check: ## all tests: units, scenarios, the real collectd (wants root for some)
 	@packaging/deps.sh build run netdata fleet test man
 	@$(MAKE) -s --no-print-directory all man unit-tests test-programs host-programs scenario-tools \
 		region-programs
-	@trap : INT; status=0; prove --failures --comments --jobs $(JOBS) $(TESTS) || status=$$?; $(GIVE_BACK); exit $$status
+	@trap : INT; status=0; tests/lib/check.sh $(BUILD)/check.state $(JOBS) $(TESTS) || status=$$?; \
+		$(GIVE_BACK); exit $$status
 
 .PHONY: faults
 faults: ## faults of every kind under the real daemons, 20 minutes (root; FAULTS=short: a minute)
