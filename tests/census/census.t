@@ -11,13 +11,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 import evaluate  # noqa: E402
+from tap import finish, ok, skip  # noqa: E402
 
 INTERVAL_S = 10
 # Leaks are four times faster than by default, so that a third of the time is plenty.
@@ -27,21 +27,7 @@ NAMED = ("cxx-stripped", "cxx-static-stripped", "cxx-jemalloc", "cxx-tcmalloc", 
 QUIET = ("quiet-cxx", "quiet-c", "quiet-python")
 LEAK, POPULATION, CHURN = 2000, 50000, 5000
 
-count = failed = 0
-telling = threading.Lock()
 started = []
-
-
-def ok(passed, name, *details):
-    global count, failed
-    with telling:
-        count += 1
-        print("%sok %d - %s" % ("" if passed else "not ", count, name), flush=True)
-        if not passed:
-            failed += 1
-            for detail in ("failed: " + name, *details):
-                print("# %s" % (detail,), file=sys.stderr, flush=True)
-    return passed
 
 
 def command(pid, *more, interval=INTERVAL_S):
@@ -89,7 +75,7 @@ def test_programs(pool):
         if process:
             jobs.append(pool.submit(look, name, process))
         else:
-            ok(True, "%s # SKIP something is not installed" % name)
+            skip(name, "something is not installed")
     return jobs
 
 
@@ -132,7 +118,7 @@ def test_refusals():
 
 def test_permission(pid):
     if os.geteuid() != 0:
-        ok(True, "another user's process # SKIP wants root")
+        skip("another user's process", "wants root")
         return
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
@@ -171,7 +157,7 @@ def test_unmap():
 def test_namespaces():
     """A program in mount and PID namespaces of its own, where its path names something else."""
     if os.geteuid() != 0 or not shutil.which("unshare"):
-        ok(True, "other namespaces # SKIP wants root and unshare")
+        skip("other namespaces", "wants root and unshare")
         return
     program = evaluate.CASES["c-function"].build("c-function")[0]
     with tempfile.TemporaryDirectory() as directory:
@@ -212,7 +198,7 @@ def test_managed():
     """What says that it is no heap for this."""
     node = shutil.which("node")
     if not node:
-        ok(True, "Node.js # SKIP is not installed")
+        skip("Node.js", "is not installed")
         return
     process = start([node, "-e", "console.log('ready'); setInterval(() => {}, 1000)"])
     done = json.loads(census(process.pid, "--json").stdout)
@@ -262,5 +248,4 @@ try:
 finally:
     for process in started:
         process.kill()
-print("1..%d" % count)
-sys.exit(bool(failed))
+finish()

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok, skip_all  # noqa: E402
+
 BUILD = os.environ.get("BUILD", "build")
 PROCLEAK = os.path.join(BUILD, "procleak")
 ROOT = "/sys/fs/cgroup"
 SECONDS = 30
 MIB = 1 << 20
-count = 0
-failed = 0
 children = []
 directories = []
 
@@ -67,17 +68,6 @@ while time.monotonic() - begin < seconds:
     time.sleep(0.1)
 time.sleep(60)
 """
-
-
-def ok(condition, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if condition else "not ", count, name))
-    if not condition:
-        failed += 1
-        for detail in details:
-            print("# %s" % str(detail).replace("\n", "\n# "))
-    sys.stdout.flush()
 
 
 @atexit.register
@@ -170,15 +160,13 @@ def check(what, where, child, watch, name):
 def main():
     top = controller() if os.geteuid() == 0 else None
     if not top:
-        print("1..0 # SKIP no cgroup with a memory account can be made here")
-        return 0
+        skip_all("no cgroup with a memory account can be made here")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     expected = {"tmpfs": "tmpfs", "tables": "page_tables", "sockets": "sock", "anon": None, "mapped": None}
     running = {what: run_case(top, what) for what in expected}
     for what, where in expected.items():
         check(what, where, *running[what])
-    print("1..%d" % count)
-    return failed > 0
+    finish()
 
 
-sys.exit(main())
+main()

@@ -4,26 +4,16 @@
 import os
 import re
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROCLEAK = os.path.join(ROOT, os.environ.get("BUILD", "build"), "procleak")
 HEAD = "LoadPlugin procleak\n<Plugin procleak>\n"
 TAIL = "</Plugin>\n"
-
-count = 0
-failed = 0
-
-
-def ok(passed, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if passed else "not ", count, name.replace("#", "no.")))
-    if not passed:
-        failed += 1
-        for detail in details:
-            for line in str(detail).splitlines():
-                print("# " + line)
 
 
 def check(*arguments):
@@ -217,5 +207,4 @@ with open(os.path.join(ROOT, "conf/collectd-threshold.conf"), encoding="utf-8") 
     code, out = check_text("LoadPlugin procleak\n" + f.read())
 ok(code == 0, "conf/collectd-threshold.conf is valid", out)
 
-print("1..%d" % count)
-raise SystemExit(1 if failed else 0)
+finish()

@@ -6,21 +6,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok  # noqa: E402
+
 PROCLEAK = os.path.join(os.environ.get("BUILD", "build"), "procleak")
 MIB = 1 << 20
-count = 0
-failed = 0
-
-
-def ok(condition, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if condition else "not ", count, name))
-    if not condition:
-        failed += 1
-        for detail in details:
-            print("# %s" % str(detail).replace("\n", "\n# "))
-    sys.stdout.flush()
 
 
 def explain(directory, **members):
@@ -130,5 +120,4 @@ with tempfile.TemporaryDirectory() as scratch:
     check_sum(scratch)
     check_cgroup(scratch)
 check_live()
-print("1..%d" % count)
-sys.exit(1 if failed else 0)
+finish()

@@ -5,7 +5,11 @@ import json
 import os
 import random
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROCLEAK = os.path.join(ROOT, os.environ.get("BUILD", "build"), "procleak")
@@ -14,19 +18,6 @@ KEYS = ("time pid start_time verdict previous alarm metric rate_bytes_per_hour r
         "since cause where seconds_to_limit message").split()
 SUMMARY_KEYS = ("summary file processes verdict alarms first_alarm rate_bytes_per_hour rate_low "
                 "rate_high cause where").split()
-
-count = 0
-failed = 0
-
-
-def ok(passed, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if passed else "not ", count, name))
-    if not passed:
-        failed += 1
-        for detail in details:
-            print("# %s" % str(detail)[:500])
 
 
 def replay(*arguments, text=None):
@@ -142,5 +133,4 @@ with tempfile.TemporaryDirectory() as place:
     test_options()
     test_config(place)
     test_input()
-print("1..%d" % count)
-raise SystemExit(1 if failed else 0)
+finish()

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "host"))
 from harness import *  # noqa: E402,F403
-import scraper  # noqa: E402
+import private_prometheus as prometheus  # noqa: E402
 
 GRAPHS = os.path.join(private.ROOT, "conf", "graphs")
 sys.path.insert(0, GRAPHS)
@@ -48,6 +50,27 @@ LoadPlugin write_graphite
   </Node>
 </Plugin>
 """
+
+
+class Carbon:
+    """Takes lines at a port, as Graphite's carbon does, and keeps the names."""
+
+    def __init__(self):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.names = set()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            connection, _ = self._socket.accept()
+            threading.Thread(target=self._read, args=(connection,), daemon=True).start()
+
+    def _read(self, connection):
+        with connection, connection.makefile(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.endswith("\n"):
+                    self.names.add(line.split(" ", 1)[0])
 
 
 def run(*argv, **keywords):
@@ -155,7 +178,7 @@ def test_collection3(directory):
     modules = ("RRDs", "Config::General", "Regexp::Common", "CGI", "URI::Escape", "HTML::Entities")
     if not os.path.isdir(COLLECTION3) or run(
             "perl", *("-M" + name for name in modules), "-e", "1").returncode != 0:
-        ok(True, "collection3 draws # SKIP it or a Perl module is missing")
+        skip("collection3 draws", "it or a Perl module is missing")
         return
     base = os.path.join(directory, "collection3")
     shutil.copytree(COLLECTION3, base)
@@ -222,29 +245,29 @@ def wanted(name, key, matches):
     """As targets(), but for what this host cannot have."""
     for title, target in targets(name, key):
         if NAME + "-cgroup" in target and NAME + "-cgroup" not in matches:
-            ok(True, "%s # SKIP its cgroup cannot be read here" % title)
+            skip(title, "its cgroup cannot be read here")
         else:
             yield title, target
 
 
 def test_prometheus(directory, port, matches):
-    if not scraper.has_prometheus():
-        ok(True, "Prometheus answers the dashboard # SKIP there is no prometheus here")
+    if not shutil.which("prometheus"):
+        skip("Prometheus answers the dashboard", "there is no prometheus here")
         return
-    server = scraper.Prometheus(directory, port)
+    server = prometheus.Prometheus(directory, port).start()
     for title, expression in wanted("grafana-prometheus.json", "expr", matches):
         # regions, say, are sent only while they are fresh, which on a busy machine is seldom
         lately = "last_over_time(%s[5m])" % expression if expression.endswith("}") else expression
-        found = wait_for(lambda expr=lately: server.query(expr)[0], pause_s=0.3)
-        ok(found and all(row["metric"]["instance"] == HOST for row in found) and
-           not server.query(expression)[1], "Prometheus has %s: %s" % (title, expression),
-           server.query(expression))
+        found = wait_for(lambda expr=lately: server.query(expr), pause_s=0.3)
+        ok(found and all(labels["instance"] == HOST for labels, _ in found) and
+           not server.fault(expression), "Prometheus has %s: %s" % (title, expression),
+           found, server.fault(expression), server.log("prometheus"))
     for variable in dashboard("grafana-prometheus.json")["templating"]["list"][1:]:
         series, label = re.match(r"label_values\((.*), (\w+)\)$", variable["query"]["query"]).groups()
-        values = {row["metric"].get(label) for row in server.query(filled_in(series))[0]}
+        values = {labels.get(label) for labels, _ in server.query(filled_in(series))}
         ok(values == {{"host": HOST, "match": NAME}[variable["name"]]},
            "the choices of %s are those" % variable["name"], values)
-    private.stop(server.process)
+    server.stop()
 
 
 def matching(pattern, names):
@@ -278,8 +301,8 @@ def main():
     test_parts_known()
     test_shape()
     directory = work_dir()
-    carbon = scraper.Carbon()
-    port = scraper.free_port()
+    carbon = Carbon()
+    port = free_port()
     daemon = start_leak(directory, carbon, port)
     # the verdict is the last to come
     told = wait_for(lambda: daemon.value(NAME, "gauge-verdict") in (3, 4) and

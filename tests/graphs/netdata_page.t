@@ -46,7 +46,7 @@ def drawn_by_browser(browser, daemon, directory):
 def test_browser(daemon, directory):
     browser = next((path for path in map(shutil.which, BROWSERS) if path), None)
     if not browser:
-        ok(True, "a browser draws the page # SKIP there is none")
+        skip("a browser draws the page", "there is none")
         return
     dom = drawn_by_browser(browser, daemon, directory)
     section = dom.partition('<section data-match="%s"' % NAME)[2].partition("</section>")[0]

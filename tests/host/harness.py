@@ -16,46 +16,14 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import private_collectd as private  # noqa: E402
-from private_collectd import BUILD, start, stop, wait_for  # noqa: E402,F401
+import tap  # noqa: E402
+from private_collectd import BUILD, free_port, start, stop, wait_for  # noqa: E402,F401
+from tap import finish, is_near, ok, skip, skip_all  # noqa: E402,F401
 
 STOP_S = 2
 LIFE_S = 240  # no program outlives its test by more than this, even if the test is killed
 
 private.exit_on_signals()
-
-
-# --- TAP ---------------------------------------------------------------------------------------
-
-_done = {"count": 0, "failed": 0}
-
-
-def ok(passed, name, *details):
-    """One result; what it was about is told when it failed, where prove lets it through."""
-    _done["count"] += 1
-    print("%sok %d - %s" % ("" if passed else "not ", _done["count"], name.replace("#", "no.")))
-    if not passed:
-        _done["failed"] += 1
-        told = [line for detail in details for line in str(detail).splitlines()[-40:]]
-        for line in ["failed: " + name, *told]:
-            print("# " + line, file=sys.stderr, flush=True)
-    sys.stdout.flush()
-    return bool(passed)
-
-
-def is_near(got, want, tolerance, name):
-    """`got` is a number, and within `tolerance` of `want`."""
-    passed = got is not None and abs(got - want) <= tolerance
-    return ok(passed, name, "got %r, want %r +- %r" % (got, want, tolerance))
-
-
-def finish():
-    print("1..%d" % _done["count"])
-    sys.exit(1 if _done["failed"] else 0)
-
-
-def skip_all(reason):
-    print("1..0 # SKIP " + reason)
-    sys.exit(0)
 
 
 def need_root():
@@ -95,7 +63,7 @@ def work_dir():
 
     def remove():
         private.end_all()  # daemons write until they are ended
-        if _done["failed"]:
+        if tap.failed():
             print("# kept for a look: " + path)
         else:
             shutil.rmtree(path, ignore_errors=True)
@@ -233,12 +201,6 @@ def sockets(pids, option, prefix=()):
                 state = line.split()[1 if option == "-Hxap" else 0]
                 states[state] = states.get(state, 0) + 1
     return states
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def connect(port):

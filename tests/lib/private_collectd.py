@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,13 @@ def wait_for(condition, timeout_s=PATIENCE_S, pause_s=0.1):
         if value or time.monotonic() > end:
             return value
         time.sleep(pause_s)
+
+
+def free_port():
+    """A port that nobody listens on now; who asks next gets another one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 # --- children ----------------------------------------------------------------------------------

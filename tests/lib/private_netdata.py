@@ -10,14 +10,13 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import private_collectd as private
-from private_collectd import BUILD, ROOT, start, stop, wait_for  # noqa: F401
+from private_collectd import BUILD, ROOT, free_port, start, stop, wait_for  # noqa: F401
 
 # Another daemon can be tried with these; the distribution's is the default.
 DAEMON = os.environ.get("NETDATA_DAEMON", "/usr/sbin/netdata")
@@ -108,13 +107,6 @@ def is_old():
     said = subprocess.run([DAEMON, "-V"], stdout=subprocess.PIPE, text=True, check=False).stdout
     found = re.search(r"v?(\d+)\.(\d+)", said)
     return bool(found) and (int(found[1]), int(found[2])) < (1, 38)
-
-
-def free_port():
-    """A port that nobody listens on now; who asks next gets another one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def of_host(host):

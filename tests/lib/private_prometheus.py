@@ -4,6 +4,7 @@ free ports of the loopback.
 Knows how they are started, asked and set up to be quick; knows nothing of what a test expects.
 """
 
+import contextlib
 import http.server
 import json
 import os
@@ -15,8 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from private_collectd import ROOT, start, stop, wait_for  # noqa: F401
-from private_netdata import free_port
+from private_collectd import ROOT, free_port, start, stop
 
 FLEET = os.path.join(ROOT, "conf", "fleet")
 RULES = "procleak.rules.yml"
@@ -58,11 +58,15 @@ class _Server:
             return log.read()
 
     def get(self, path, **query):
-        """An answer as JSON, or None while there is none."""
+        """An answer as JSON, be it a refusal, or None while there is none."""
         url = "http://127.0.0.1:%d/%s?%s" % (self.port, path, urllib.parse.urlencode(query))
         try:
             with urllib.request.urlopen(url, timeout=20) as answer:
                 return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with contextlib.suppress(ValueError):
+                return json.load(error)
+            return None
         except (OSError, urllib.error.URLError, ValueError):
             return None
 
@@ -73,7 +77,7 @@ class _Server:
 class Prometheus(_Server):
     """With the rules of conf/fleet, each second; what they wait for takes `hold_s` only."""
 
-    def __init__(self, directory, target_port, alertmanager_port, hold_s):
+    def __init__(self, directory, target_port, alertmanager_port=9, hold_s=60):
         super().__init__(directory)
         config = sample("prometheus.yml").replace("127.0.0.1:9103", "127.0.0.1:%d" % target_port)
         config = config.replace("127.0.0.1:9093", "127.0.0.1:%d" % alertmanager_port)
@@ -87,15 +91,19 @@ class Prometheus(_Server):
 
     def query(self, expression):
         """[(labels, value), ...]"""
-        found = self.get("api/v1/query", query=expression) or {"data": {"result": []}}
-        return [(row["metric"], float(row["value"][1])) for row in found["data"]["result"]]
+        found = (self.get("api/v1/query", query=expression) or {}).get("data", {"result": []})
+        return [(row["metric"], float(row["value"][1])) for row in found["result"]]
+
+    def fault(self, expression):
+        """What is wrong with an expression, or None."""
+        return (self.get("api/v1/query", query=expression) or {}).get("error")
 
     def firing(self):
         """{(alert, match, host or None): its annotations}"""
-        found = self.get("api/v1/alerts") or {"data": {"alerts": []}}
+        found = (self.get("api/v1/alerts") or {}).get("data", {"alerts": []})
         return {(row["labels"]["alertname"], row["labels"].get("match"),
                  row["labels"].get("instance")): row["annotations"]
-                for row in found["data"]["alerts"] if row["state"] == "firing"}
+                for row in found["alerts"] if row["state"] == "firing"}
 
 
 class Alertmanager(_Server):

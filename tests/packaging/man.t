@@ -5,25 +5,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok, skip  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 PROCLEAK = os.path.join(BUILD, "procleak")
 PAGES = ("procleak.1", "collectd-procleak.5", "procleak.conf.5")
-
-count = 0
-failed = 0
-
-
-def ok(passed, name, details=""):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if passed else "not ", count, name))
-    if not passed:
-        failed += 1
-        for line in str(details).splitlines():
-            print("# " + line)
 
 
 def run(*command, **keywords):
@@ -50,7 +41,7 @@ def settings_of(page):
 def test_lint():
     if not shutil.which("mandoc"):
         for page in PAGES:
-            ok(True, "%s is clean # SKIP no mandoc" % page)
+            skip("%s is clean" % page, "no mandoc")
         return
     for page in PAGES:
         out = run("mandoc", "-Tlint", os.path.join(BUILD, "man", page)).stdout
@@ -109,5 +100,4 @@ test_lint()
 test_options()
 test_commands()
 test_install()
-print("1..%d" % count)
-raise SystemExit(1 if failed else 0)
+finish()

@@ -7,22 +7,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok  # noqa: E402
+
 BUILD = os.environ.get("BUILD", "build")
 LEAK = os.path.join(BUILD, "tests/regions/leak")
 PROCLEAK = os.path.join(BUILD, "procleak")
-count = 0
-failed = 0
-
-
-def ok(condition, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if condition else "not ", count, name))
-    if not condition:
-        failed += 1
-        for detail in details:
-            print("# %s" % str(detail).replace("\n", "\n# "))
-    sys.stdout.flush()
 
 
 def watch(directory):
@@ -120,8 +110,7 @@ def main():
         if path:
             check_explained(directory, pid, path)
         check_errors(directory)
-    print("1..%d" % count)
-    sys.exit(1 if failed else 0)
+    finish()
 
 
 main()

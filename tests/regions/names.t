@@ -8,7 +8,10 @@ import subprocess
 import sys
 import tempfile
 
-BUILD = os.environ.get("BUILD", "build")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from private_collectd import BUILD, start as child  # noqa: E402
+from tap import finish, ok, skip  # noqa: E402
+
 BENIGN = os.path.join(BUILD, "tests/regions/benign")
 PROCLEAK = os.path.join(BUILD, "procleak")
 SECONDS = 30  # hours, to the detector
@@ -25,47 +28,17 @@ public class Full {
     }
 }
 """
-count = 0
-failed = 0
-children = []
-
-
-def ok(condition, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if condition else "not ", count, name))
-    if not condition:
-        failed += 1
-        for detail in details:
-            print("# %s" % str(detail).replace("\n", "\n# "))
-    sys.stdout.flush()
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print("ok %d - %s # SKIP %s" % (count, name, why))
-
-
-@atexit.register
-def end_all():
-    for child in children:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
 
 
 def start(argv):
     """A `watch` over the program; None when the program says that it cannot."""
-    program = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-    children.append(program)
+    program = child(argv, stdout=subprocess.PIPE, text=True)
     if program.stdout.readline().strip() != "ready":
         return None
-    watch = subprocess.Popen(
+    watch = child(
         [PROCLEAK, "watch", "--json", "--for", str(SECONDS - 1), "--set", "TimeScale=3600", "--set",
          "Season=false", "--set", "DeepReadBudget=100", "--set", "MaxLockTime=60s",
          str(program.pid)], stdout=subprocess.PIPE, text=True)
-    children.append(watch)
     return program, watch
 
 
@@ -130,8 +103,7 @@ def main():
               lambda: start_java(directory), "blind", "managed heap")
     else:
         skip("a leak inside a heap that was touched beforehand", "no JDK")
-    print("1..%d" % count)
-    return failed > 0
+    finish()
 
 
-sys.exit(main())
+main()

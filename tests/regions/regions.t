@@ -7,31 +7,14 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from tap import finish, ok, skip  # noqa: E402
+
 BUILD = os.environ.get("BUILD", "build")
 LEAK = os.path.join(BUILD, "tests/regions/leak")
 MEASURE = os.path.join(BUILD, "tests/regions/measure")
 POOL = os.path.abspath(os.path.join(BUILD, "tests/regions/libpool.so"))
 TIMEOUT_S = 60
-count = 0
-failed = 0
-
-
-def ok(condition, name, *details):
-    global count, failed
-    count += 1
-    print("%sok %d - %s" % ("" if condition else "not ", count, name))
-    if not condition:
-        failed += 1
-        for detail in details:
-            print("# %s" % (detail,))
-    sys.stdout.flush()
-    return condition
-
-
-def skip(name, why):
-    global count
-    count += 1
-    print("ok %d - %s # SKIP %s" % (count, name, why))
 
 
 class Program:
@@ -207,8 +190,7 @@ def main():
     check_node()
     check_java()
     check_cost()
-    print("1..%d" % count)
-    sys.exit(1 if failed else 0)
+    finish()
 
 
 main()

@@ -10,9 +10,10 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 sys.dont_write_bytecode = True
 import evaluate  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 FLOOR = os.path.join(HERE, "floor.json")
 SEEDS = {"tune": 4, "report": 3}
@@ -60,20 +61,14 @@ def main():
     if os.path.exists(FLOOR):
         with open(FLOOR) as file:
             floor = json.load(file)
-    number, failed = 0, False
     for name in SEEDS:
         summary, scores, errors = score(name, detector)
         if "--raise" in sys.argv:
             raise_floor(floor, name, summary)
             continue
-        results = [(not errors, "%s: the detector runs on every trace" % name)]
-        results += compare(name, floor[name], summary)
-        for passed, text in results:
-            number += 1
-            print("%sok %d - %s" % ("" if passed else "not ", number, text))
-            failed |= not passed
-        for error in errors[:5]:
-            print("# " + error)
+        ok(not errors, "%s: the detector runs on every trace" % name, *errors[:5])
+        for passed, text in compare(name, floor[name], summary):
+            ok(passed, text)
         for bad in scores if name == "tune" else []:  # nobody tunes on the other
             if bad["false"] or (bad["leak"] and not bad["found"]):
                 print("# %s: %s" % (bad["file"], "false alarm" if bad["false"] else "missed"))
@@ -81,10 +76,9 @@ def main():
         with open(FLOOR, "w") as file:
             json.dump(floor, file, indent=1, sort_keys=True)
             file.write("\n")
-        return 0
-    print("1..%d" % number)
-    return 1 if failed else 0
+        return
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,9 +5,10 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 sys.dont_write_bytecode = True
 import evaluate  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 HOUR = 3600
 LEAK = {"file": "leak", "family": "leak-x", "leak": True, "begin": 100 * HOUR, "end": 300 * HOUR,
@@ -16,15 +17,6 @@ LEAK = {"file": "leak", "family": "leak-x", "leak": True, "begin": 100 * HOUR, "
         "fixed": False, "clean_process_weeks": 0.5}
 FINE = {"file": "fine", "family": "fine-x", "leak": False, "processes": 1,
         "clean_process_weeks": 1.5}
-count = 0
-failed = False
-
-
-def ok(passed, text):
-    global count, failed
-    count += 1
-    failed |= not passed
-    print("%sok %d - %s" % ("" if passed else "not ", count, text))
 
 
 def alarm(at_h, **more):
@@ -77,9 +69,8 @@ def main():
     ok(evaluate.judge_real("x", real, [alarm(1, metric="fds"), summary(cause="threads")]),
        "and the wrong cause")
     ok(evaluate.judge_real("x", {"leak": False}, [alarm(1), summary()]), "and any alarm on a fine one")
-    print("1..%d" % count)
-    return 1 if failed else 0
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

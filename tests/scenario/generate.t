@@ -11,18 +11,12 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from tap import finish, ok  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TOOL = os.path.join(os.environ.get("BUILD", os.path.join(ROOT, "build")), "tests/scenario/generate")
 COUNTERS = ("minor_faults", "cpu_seconds", "read_bytes")
-count = 0
-failed = False
-
-
-def ok(passed, text):
-    global count, failed
-    count += 1
-    failed |= not passed
-    print("%sok %d - %s" % ("" if passed else "not ", count, text))
 
 
 def generate(directory, *arguments):
@@ -105,9 +99,8 @@ def main():
             grown = leaked_bytes(rows_of(tune, label), label)
             ok(0.7 < grown / label["leaked"] < 1.3, "%s: the trace grows by what the label says: "
                "%.0f of %.0f" % (family, grown, label["leaked"]))
-    print("1..%d" % count)
-    return 1 if failed else 0
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,14 +8,13 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 sys.dont_write_bytecode = True
 import evaluate  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 DETECTOR = [os.path.join(evaluate.BUILD, "procleak"), "replay"]
 WITHOUT = DETECTOR + ["--set", "IdleMemory=false"]
-count = 0
-failed = False
 
 
 class Arguments:
@@ -23,13 +22,6 @@ class Arguments:
     seeds = 10
     jobs = 1
     directory = os.path.join(evaluate.BUILD, "eval/idle")
-
-
-def ok(passed, text):
-    global count, failed
-    count += 1
-    failed |= not passed
-    print("%sok %d - %s" % ("" if passed else "not ", count, text))
 
 
 def answers(family, detector):
@@ -73,9 +65,8 @@ def main():
     at_once = sum(confirmed for _, confirmed in after)
     ok(at_once >= 8, "%d of 10 are confirmed at the first alarm" % at_once)
     ok(not any(confirmed for _, confirmed in before), "none is without")
-    print("1..%d" % count)
-    return failed
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,9 +5,10 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 sys.dont_write_bytecode = True
 import evaluate  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 
 class Arguments:
@@ -17,19 +18,12 @@ class Arguments:
 
 def main():
     results = evaluate.score_real(Arguments, [os.path.join(evaluate.BUILD, "procleak"), "replay"])
-    print("1..%d" % (len(results) + 1))
-    wrong = 0
-    for number, (name, label, fault, _) in enumerate(results, 1):
-        wrong += bool(fault)
-        print("%sok %d - %s, which %s" % ("not " if fault else "", number, name,
-                                          "leaks" if label["leak"] else "does not leak"))
-        if fault:
-            print("# " + fault)
+    for name, label, fault, _ in results:
+        ok(not fault, "%s, which %s" % (name, "leaks" if label["leak"] else "does not leak"), fault)
     leaking = sum(label["leak"] for _, label, _, _ in results)
-    both = leaking >= 4 and len(results) - leaking >= 4
-    print("%sok %d - at least four of either kind" % ("" if both else "not ", len(results) + 1))
-    return 1 if wrong or not both else 0
+    ok(leaking >= 4 and len(results) - leaking >= 4, "at least four of either kind")
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
