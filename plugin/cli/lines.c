@@ -164,6 +164,8 @@ int pl_lines_reading(FILE *out, const struct pl_reading *r)
 	add_text(gen, "name", r->subject.comm);
 	if (pl_findings_get(&r->findings, PL_FINDING_VERDICT, &finding))
 		add_text(gen, "verdict", pl_verdict_name((enum pl_verdict)(int)finding));
+	if (r->reason)
+		add_text(gen, "reason", r->reason);
 	for (size_t m = 0; m < PL_METRIC_COUNT; m++) {
 		const struct pl_metric_info *info = pl_metric_info((enum pl_metric)m);
 		uint64_t value;
@@ -178,6 +180,21 @@ int pl_lines_reading(FILE *out, const struct pl_reading *r)
 	return finish(out, gen);
 }
 
+void pl_summary_take(struct pl_summary *s, const struct pl_report *report)
+{
+	if (report->alarm && s->alarm_count++ == 0)
+		s->first_alarm_s = report->time_s;
+	if (report->verdict < s->told || report->verdict < PL_VERDICT_GROWING)
+		return;
+	s->told = report->verdict;
+	s->metric = report->metric;
+	s->rate_per_hour = report->rate_bytes_per_hour;
+	s->rate_low = report->rate_low;
+	s->rate_high = report->rate_high;
+	s->cause = report->cause;
+	s->where = report->where;
+}
+
 int pl_lines_summary(FILE *out, const struct pl_summary *s)
 {
 	yajl_gen gen = yajl_gen_alloc(NULL);
@@ -189,6 +206,7 @@ int pl_lines_summary(FILE *out, const struct pl_summary *s)
 	add_text(gen, "file", s->file);
 	add_number(gen, "processes", s->process_count);
 	add_text(gen, "verdict", pl_verdict_name(s->verdict));
+	add_text(gen, "reason", s->reason);
 	add_number(gen, "alarms", s->alarm_count);
 	add_number(gen, "first_alarm", s->alarm_count ? s->first_alarm_s : NAN);
 	add_text(gen, "metric", s->metric);

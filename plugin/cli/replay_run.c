@@ -38,7 +38,6 @@ struct replay {
 	uint64_t tick;
 	size_t live_count;
 	struct pl_summary *summary;
-	uint8_t told; /* rung of the report that the summary's numbers come from */
 };
 
 static size_t slot_of(const struct replay *r, struct pl_ident ident)
@@ -128,27 +127,9 @@ static void print_verbose(const struct process *p, const struct pl_report *repor
 			            pl_explain_metric(pl_track_series((enum pl_tracked)i)));
 }
 
-/* The summary tells of the worst that was seen, and of the latest when they are alike. */
-static void keep_for_summary(struct replay *r, const struct pl_report *report)
-{
-	struct pl_summary *s = r->summary;
-
-	if (report->verdict < r->told || report->verdict < PL_VERDICT_GROWING)
-		return;
-	r->told = (uint8_t)report->verdict;
-	s->metric = report->metric;
-	s->rate_per_hour = report->rate_bytes_per_hour;
-	s->rate_low = report->rate_low;
-	s->rate_high = report->rate_high;
-	s->cause = report->cause;
-	s->where = report->where;
-}
-
 static int tell(struct replay *r, const struct process *p, const struct pl_report *report)
 {
-	if (report->alarm && r->summary->alarm_count++ == 0)
-		r->summary->first_alarm_s = report->time_s;
-	keep_for_summary(r, report);
+	pl_summary_take(r->summary, report);
 	if (r->options->verbose && p)
 		print_verbose(p, report);
 	return pl_lines_report(r->out, report);
@@ -326,17 +307,21 @@ static void conclude(struct replay *r)
 
 	s->process_count = (unsigned)r->count;
 	s->verdict = (enum pl_verdict)r->family.verdict;
+	if (r->count > 0)
+		s->reason = pl_reason_name((enum pl_reason)r->family.reason);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct process *p = r->processes[i];
 		struct pl_report report;
 		if (p->gone)
 			continue;
-		if (p->track.verdict > s->verdict)
+		if (p->track.verdict > s->verdict) {
 			s->verdict = (enum pl_verdict)p->track.verdict;
+			s->reason = pl_reason_name(pl_track_reason(&p->track));
+		}
 		if (p->track.verdict < PL_VERDICT_GROWING)
 			continue;
 		pl_track_describe(&p->track, r->options->settings, "trace", "process", &report);
-		keep_for_summary(r, &report);
+		pl_summary_take(s, &report);
 	}
 }
 

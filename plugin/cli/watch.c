@@ -28,8 +28,6 @@ struct row {
 	bool seen; /* in this tick */
 	struct pl_reading now;
 	enum pl_verdict verdict;
-	struct pl_report last; /* strings are constants, but match and comm */
-	bool has_report;
 };
 
 struct watch {
@@ -117,24 +115,8 @@ static void keep_message(struct watch *watch, const char *message)
 static void on_report(void *ctx, const struct pl_report *report)
 {
 	struct watch *watch = ctx;
-	struct pl_summary *summary = &watch->summary;
 
-	for (size_t i = 0; i < watch->row_count; i++) {
-		if (watch->rows[i].ident.pid == report->subject.pid) {
-			watch->rows[i].last = *report;
-			watch->rows[i].has_report = true;
-		}
-	}
-	if (report->alarm && summary->alarm_count++ == 0)
-		summary->first_alarm_s = report->time_s;
-	if (report->verdict >= summary->verdict) {
-		summary->metric = report->metric;
-		summary->rate_per_hour = report->rate_bytes_per_hour;
-		summary->rate_low = report->rate_low;
-		summary->rate_high = report->rate_high;
-		summary->cause = report->cause;
-		summary->where = report->where;
-	}
+	pl_summary_take(&watch->summary, report);
 	if (watch->json)
 		watch->failed |= pl_lines_report(stdout, report) != 0;
 	else if (watch->table)
@@ -226,10 +208,11 @@ static void print_row(const struct watch *watch, const struct row *row)
 	char connections[32];
 	char change[48];
 	char rate[48];
+	const char *verdict = pl_verdict_name(row->verdict);
 	/* that all of the window speaks for a leak is what "leaking" says itself */
-	const bool says_more =
-		row->has_report && row->last.reason && strcmp(row->last.reason, "drift") != 0;
-	const char *reason = says_more ? row->last.reason : "";
+	const bool says_more = row->now.reason && strcmp(row->now.reason, "drift") != 0 &&
+	                       strcmp(row->now.reason, verdict) != 0;
+	const char *reason = says_more ? row->now.reason : "";
 	uint64_t u_bytes;
 
 	snprintf(u, sizeof(u), "-");
@@ -244,8 +227,8 @@ static void print_row(const struct watch *watch, const struct row *row)
 	format_rate(row, rate, sizeof(rate));
 	printf("%7d %-16.16s %11s %11s %11s %8s %7s %7s %12s %14s  %s%s%s%s%s\n", (int)row->ident.pid,
 	       row->comm, u, pss, dirty, threads, fds, connections, change, rate,
-	       colour_of(watch, row->verdict), pl_verdict_name(row->verdict),
-	       watch->colour ? "\033[0m" : "", *reason ? ": " : "", reason);
+	       colour_of(watch, row->verdict), verdict, watch->colour ? "\033[0m" : "",
+	       *reason ? ": " : "", reason);
 }
 
 static void print_screen(const struct watch *watch, struct pl_time now)
@@ -385,9 +368,14 @@ static int finish(struct watch *watch, int code)
 {
 	struct pl_summary *summary = &watch->summary;
 
-	for (size_t i = 0; i < watch->row_count; i++)
-		if (watch->rows[i].verdict > summary->verdict)
-			summary->verdict = watch->rows[i].verdict;
+	for (size_t i = 0; i < watch->row_count; i++) {
+		const struct row *row = &watch->rows[i];
+
+		if (!summary->reason || row->verdict > summary->verdict) {
+			summary->verdict = row->verdict;
+			summary->reason = row->now.reason;
+		}
+	}
 	summary->file = watch->names;
 	if (watch->json && code == 0)
 		watch->failed |= pl_lines_summary(stdout, summary) != 0;

@@ -131,7 +131,8 @@ static const char *get_grows(const struct pl_subject_entry *entry)
 
 static const char *get_reason(const struct pl_subject_entry *entry)
 {
-	return entry->story.reason;
+	/* it may change while the verdict stays the same, which is not reported */
+	return entry->reason ? entry->reason : entry->story.reason;
 }
 
 static double get_memory(const struct pl_subject_entry *entry)

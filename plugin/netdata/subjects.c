@@ -300,6 +300,7 @@ void pl_subjects_reading(struct pl_subjects *subjects, const struct pl_reading *
 	entry->process_count = reading->process_count;
 	entry->values = reading->values;
 	entry->findings = reading->findings;
+	entry->reason = reading->reason;
 	if (entry->start_ticks != reading->subject.start_ticks ||
 	    strncmp(entry->comm, comm, sizeof(entry->comm) - 1) != 0) {
 		copy_word(entry->comm, sizeof(entry->comm), comm);

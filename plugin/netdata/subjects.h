@@ -38,6 +38,7 @@ struct pl_subject_entry {
 	int32_t pid;
 	uint64_t start_ticks;        /* a process that got the pid of another one is another */
 	struct pl_identity identity; /* of a process */
+	const char *reason;          /* of the verdict as it stands; NULL: unknown */
 	char id[PL_NAME_SIZE + 32];  /* its charts' ids begin with this and a '_' */
 	double seen_s;               /* monotonic: its last reading */
 	uint64_t defined;            /* bit i: pl_charts[i] is there */

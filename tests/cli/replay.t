@@ -17,7 +17,7 @@ MIB = 1 << 20
 KEYS = ("time pid start_time verdict previous alarm metric rate_bytes_per_hour rate_low rate_high "
         "since cause where seconds_to_limit message").split()
 SUMMARY_KEYS = ("summary file processes verdict alarms first_alarm rate_bytes_per_hour rate_low "
-                "rate_high cause where").split()
+                "rate_high cause where reason").split()
 
 
 def replay(*arguments, text=None):
@@ -56,6 +56,25 @@ def test_verdicts():
     ok(all(len(line.get("message", "").encode()) <= 255 for line in got), "messages fit")
     code, out, _ = replay("-", text=leak(rate_mib_h=0))
     ok(code == 0 and lines(out)[-1]["first_alarm"] is None, "a steady process exits with 0")
+
+
+def test_reason():
+    """Small pages become huge ones: growth at first, which has its name once a day has been seen."""
+    rows = ["time,pid,start_time,anon_bytes,vm_data_bytes,anon_huge_bytes,cpu_seconds"]
+    for i in range(60 * 12):
+        grown = 4 * MIB * i / 12
+        rows.append("%d,77,1699990000,%d,%d,%d,%d" % (1700000000 + 300 * i, 500 * MIB + grown,
+                                                      1000 * MIB, 2.5 * grown, 3 * i))
+    got = lines(replay("-", text="\n".join(rows).encode())[1])
+    ok(got[-2]["verdict"] == got[-1]["verdict"] == "growing", "growing, in the end as well", got)
+    ok(got[-2]["reason"] != "huge-pages" and got[-1]["reason"] == "huge-pages",
+       "the summary has the reason that came without a change of the verdict", got)
+    got = lines(replay("-", text=leak(rate_mib_h=0))[1])
+    ok(got[-1]["reason"] == "flat", "it is that of the verdict: a steady one has it too", got[-1])
+    got = lines(replay("-", text="\n".join(rows[:3]).encode())[1])
+    ok(got[-1]["reason"] == "learning", "so has one that is not known yet", got[-1])
+    got = lines(replay("-", text=(rows[0] + "\n").encode())[1])
+    ok(got[-1]["reason"] is None, "nobody, no reason", got[-1])
 
 
 def test_rare_readings():
@@ -129,6 +148,7 @@ def test_input():
 
 with tempfile.TemporaryDirectory() as place:
     test_verdicts()
+    test_reason()
     test_rare_readings()
     test_options()
     test_config(place)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # A program that names itself, its threads, its files and its sockets in control sequences: what the
 # command prints about it holds none of them, neither for a person nor as JSON or CSV.
+import json
 import os
 import re
 import subprocess
@@ -66,4 +67,8 @@ with tempfile.TemporaryDirectory() as directory:
        seen["watch"])
     ok("pwn" in seen["explain"],
        "and its names are in the evidence, as far as they can be printed", seen["explain"])
+    last, summary = [json.loads(line) for line in seen["watch --json"].splitlines()[-2:]]
+    ok(summary["summary"] and summary["verdict"] == last["verdict"] and
+       summary["reason"] == last["reason"] == "learning", "the reason of the verdict, as JSON",
+       last, summary)
 finish()

@@ -1056,11 +1056,11 @@ static void test_unreadable(void)
 {
 	/* evidence of it is asked for while the worker tells that it hangs */
 	char directory[300];
-	const char *const settings[][3] = { { "u", "Command", "held" },
-		                                { NULL, "ReadTimeout", "1" },
-		                                { NULL, "TimeScale", "30" },
-		                                { NULL, "EvidenceDir", directory },
-		                                { NULL, NULL, NULL } };
+	const char *const settings[][3] = {
+		{ "u", "Command", "held" },         { "u", "PerProcess", "true" },
+		{ NULL, "ReadTimeout", "1" },       { NULL, "TimeScale", "30" },
+		{ NULL, "EvidenceDir", directory }, { NULL, NULL, NULL }
+	};
 	struct seen seen = { 0 };
 	struct pl_engine *engine;
 	char path[512];
@@ -1081,6 +1081,9 @@ static void test_unreadable(void)
 	}
 	is_num(seen.report_count, 1, "a read that hangs for long is told");
 	is_str(seen.report.reason, "unreadable", "as what it is");
+	seen.count = 0;
+	pl_engine_tick(engine, (struct pl_time){ at_s, 1700000000 + at_s });
+	is_str(find(&seen, PL_SUBJECT_PROCESS, "u", 70)->reason, "unreadable", "as long as it is");
 	ok(seen.report.alarm && strstr(seen.report.message, "held[70] unreadable for"), "by name");
 	pipe_end = fopen(path, "w");
 	remove(path);
@@ -1093,6 +1096,9 @@ static void test_unreadable(void)
 		usleep(50000);
 	}
 	ok(seen.report_count == 2 && seen.report.recovered, "and its end");
+	tick(engine, &seen, at_s);
+	is_str(find(&seen, PL_SUBJECT_PROCESS, "u", 70)->reason, "learning", "when it is so no more");
+	is_str(find(&seen, PL_SUBJECT_MATCH, "u", 0)->reason, "learning", "the match has one as well");
 	pl_engine_free(engine);
 	remove_process(70);
 }

@@ -81,11 +81,13 @@ static void test_one_leak(const struct pl_settings *settings)
 	is_num(told.confirmed_count, 1, "and confirmed once");
 	is_num(told.recovered_count, 0, "and is not over");
 	is_num(family.verdict, PL_VERDICT_LEAKING, "the match leaks");
+	is_num(family.reason, PL_REASON_DRIFT, "with the reason of that process");
 	one.end_s = 0;
 	run(&family, members, 1, settings, 6 * DAY_S, 16 * DAY_S, &told);
 	is_num(told.recovered_count, 1, "fixed live, it clears");
 	is_num(told.alarm_count, 2, "without another alarm");
 	ok(family.verdict < PL_VERDICT_LEAKING, "and the match does not leak any more");
+	is_num(family.reason, pl_track_reason(&one.track), "for the reason that holds now");
 }
 
 /* Two workers begin within a day of each other: the second alarm waits, but is not lost. */

@@ -1082,6 +1082,7 @@ static void test_table(void)
 		.metric = "anon",
 		.cause = PL_CAUSE_CONNECTIONS,
 		.where = "heap",
+		.reason = "growth",
 		.message = "web leaks \"much\"\xff",
 	};
 	struct pl_reading reading = make_reading("web", 1);
@@ -1097,12 +1098,18 @@ static void test_table(void)
 	ok(said(&w, "\"leaking\"") && said(&w, "\"connections\"") && said(&w, "\"heap\""),
 	   "it tells verdict, cause and place");
 	ok(said(&w, "-1.1774"), "and the rate");
+	ok(said(&w, "\"growth\""), "and the reason that was reported");
 	ok(said(&w, "\"severity\":\"warning\""), "a leak is coloured");
 	ok(said(&w, "12ab 200 application/json 1001\n"), "it is fresh until the next tick");
 	w.wire.len = 0;
 	ok(pl_function_answer(&w.subjects, &w.wire, "12ab", "procleak info", 1000) && is_json(&w.wire),
 	   "what it takes");
 	ok(said(&w, "\"accepted_params\":[") && !said(&w, "\"data\""), "is told without data");
+	w.wire.len = 0;
+	reading.reason = "huge-pages";
+	pl_subjects_reading(&w.subjects, &reading);
+	(void)pl_function_answer(&w.subjects, &w.wire, "12ab", "procleak", 1000);
+	ok(said(&w, "\"huge-pages\"") && !said(&w, "\"growth\""), "a reason may change by itself");
 	w.wire.len = 0;
 	ok(pl_function_answer(&w.subjects, &w.wire, "12ab", "procleaks", 1000) && is_json(&w.wire),
 	   "another function");

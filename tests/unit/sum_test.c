@@ -33,6 +33,7 @@ struct told {
 	unsigned sum_alarms; /* of them about the sum */
 	struct pl_report last;
 	uint8_t verdict; /* of the match, at the end */
+	uint8_t reason;  /* likewise */
 };
 
 static struct pl_track tracks[MOST];
@@ -99,6 +100,7 @@ static struct told run(const struct pool *pool, double hours)
 			tell(&told, &report);
 	}
 	told.verdict = family.verdict;
+	told.reason = family.reason;
 	return told;
 }
 
@@ -131,6 +133,7 @@ int main(void)
 
 	ok(told.sum_alarms > 0 && told.alarms == told.sum_alarms, "workers that are never reaped");
 	is_num(told.verdict, PL_VERDICT_LEAKING, "the match leaks");
+	is_num(told.reason, PL_REASON_DRIFT, "for the reason that its sum has");
 	ok(strstr(told.last.message, "none of which does alone") != NULL, "which is told");
 	is_str(told.last.subject.match, "m", "of the match");
 	told = run(&(struct pool){ .count_at = stays, .worker_mib = 50, .worker_mib_per_h = 0.04 }, 96);

@@ -110,6 +110,7 @@ struct pl_reading {
 	struct pl_read_cost cost;
 	struct pl_values values;
 	struct pl_findings findings;
+	const char *reason; /* of the verdict, as in a report: it may change alone; NULL: unknown */
 	const struct pl_region_bytes *regions; /* NULL: not read, or too long ago */
 	const struct pl_cgroup_parts *cgroup;  /* kind CGROUP only: summed over them */
 };

@@ -371,6 +371,7 @@ void pl_engine_judge(struct pl_engine *engine);
 void pl_engine_tell(struct pl_engine *engine, const struct pl_group *group,
                     struct pl_report *report);
 /* Tells each match of a process that it cannot be read any more, or that it can again. */
+#define PL_UNREADABLE "unreadable" /* the reason until then */
 void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process *process,
                                bool over);
 /* Unix time at which a process started; 0 when unknown. */

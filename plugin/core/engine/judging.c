@@ -64,7 +64,7 @@ void pl_engine_tell_unreadable(struct pl_engine *engine, const struct pl_process
 		report.previous = report.verdict;
 		report.alarm = !over;
 		report.recovered = over;
-		report.reason = "unreadable";
+		report.reason = PL_UNREADABLE;
 		pl_explain_unreadable(process->comm, process->ident.pid, process->hanging_s, over,
 		                      report.message, sizeof(report.message));
 		pl_engine_tell(engine, group, &report);

@@ -61,6 +61,8 @@ static void emit_process(const struct pl_engine *engine, const struct pl_group *
 	if (pl_engine_region_bytes(engine, process, &regions))
 		reading.regions = &regions;
 	pl_track_findings(process->track, &reading.findings);
+	reading.reason =
+		process->hanging_told ? PL_UNREADABLE : pl_reason_name(pl_track_reason(process->track));
 	engine->emit.reading(engine->emit.ctx, &reading);
 }
 
@@ -108,8 +110,10 @@ static void emit_sum(const struct pl_engine *engine, const struct pl_group *grou
 	                 &reading.values);
 	if (kind == PL_SUBJECT_MATCH)
 		reading.cost = group->cost;
-	if (kind == PL_SUBJECT_MATCH && sum->member_count > 0)
+	if (kind == PL_SUBJECT_MATCH && sum->member_count > 0) {
 		reading.findings = group->family.findings;
+		reading.reason = pl_reason_name((enum pl_reason)group->family.reason);
+	}
 	/* a few that have not been read yet are no reason to say nothing of the others */
 	if (kind == PL_SUBJECT_MATCH && group->regions_have > 0 &&
 	    group->regions_have * 10 >= sum->member_count * 9)

@@ -255,6 +255,7 @@ static const struct pl_state_field family_fields[] = {
 	NESTED(struct pl_family, worst, ident_fields),
 	NESTED(struct pl_family, findings, findings_fields),
 	INDEX(struct pl_family, tick_verdict, PL_VERDICT_COUNT),
+	INDEX(struct pl_family, tick_reason, PL_REASON_COUNT),
 	NESTED(struct pl_family, tick_worst, ident_fields),
 	NESTED(struct pl_family, tick_findings, findings_fields),
 	FIELD(struct pl_family, run_total, U32),

@@ -59,6 +59,7 @@ bool pl_family_member(struct pl_family *f, struct pl_track *track,
 	f->member_count++;
 	if (f->member_count == 1 || track->verdict > f->tick_verdict) {
 		f->tick_verdict = track->verdict;
+		f->tick_reason = (uint8_t)pl_track_reason(track);
 		f->tick_worst = track->ident;
 		pl_track_findings(track, &f->tick_findings);
 	}
@@ -219,10 +220,12 @@ bool pl_family_end(struct pl_family *f, const struct pl_settings *settings, cons
 	if (f->member_count == 0)
 		return false;
 	f->verdict = f->tick_verdict;
+	f->reason = f->tick_reason;
 	f->worst = f->tick_worst;
 	f->findings = f->tick_findings;
 	if (f->by_runs && f->verdict < PL_VERDICT_LEAKING) {
 		f->verdict = PL_VERDICT_LEAKING;
+		f->reason = PL_REASON_RUNS;
 		runs_findings(f);
 	}
 	const uint8_t told = f->by_runs ? PL_VERDICT_LEAKING : PL_VERDICT_LEARNING;

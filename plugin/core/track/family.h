@@ -16,14 +16,15 @@
 struct pl_family {
 	double time_scale;
 	struct pl_time now;
-	uint32_t member_count;       /* of the tick under way, or of the last one */
-	uint8_t verdict;             /* enum pl_verdict, of the match */
-	uint8_t reason;              /* enum pl_reason */
-	bool by_runs;                /* the verdict rests on past runs */
-	struct pl_ident worst;       /* whom to blame */
+	uint32_t member_count; /* of the tick under way, or of the last one */
+	uint8_t verdict;       /* enum pl_verdict, of the match */
+	uint8_t reason;        /* enum pl_reason: of the worst member, or of what is told instead */
+	bool by_runs;          /* the verdict rests on past runs */
+	struct pl_ident worst; /* whom to blame */
 	struct pl_findings findings; /* of the worst member */
 	/* The tick under way */
 	uint8_t tick_verdict;
+	uint8_t tick_reason;
 	struct pl_ident tick_worst;
 	struct pl_findings tick_findings;
 	/* Past runs that were long enough to tell, on the wall clock times time_scale */

@@ -69,6 +69,7 @@ bool pl_sum_end(struct pl_sum *s, struct pl_track *t, struct pl_family *family,
 		return false;
 	if (t->verdict >= PL_VERDICT_LEAKING) {
 		family->verdict = t->verdict;
+		family->reason = (uint8_t)pl_track_reason(t);
 		pl_track_findings(t, &family->findings);
 	}
 	if ((t->verdict < PL_VERDICT_LEAKING && !t->alarm_told) ||
