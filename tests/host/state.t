@@ -111,7 +111,7 @@ good = open(path, "rb").read()
 DAMAGE = {
     "cut in the middle": good[:len(good) // 2],
     "empty": b"",
-    "of another version": good.replace(b'"version":3', b'"version":77', 1),
+    "of another version": good.replace(b'"version":4', b'"version":77', 1),
     "no JSON": b"\0\1\2 nothing of the kind",
     "a bit flipped": good[:900] + bytes([good[900] ^ 0x10]) + good[901:],
 }

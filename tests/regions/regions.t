@@ -149,18 +149,50 @@ public class Leak {
 """
 
 
+# a loader that is kept keeps its classes
+PIECE = "public class Piece {\n%s}\n" % "".join(
+    "  public long m%d(long a) { for (int i = 0; i < %d; i++) a += i ^ %dL; return a; }\n" %
+    (i, i + 3, i + 7919) for i in range(100))
+LOADERS = """
+import java.util.*;
+public class Loaders extends ClassLoader {
+  Class<?> define(byte[] code) { return defineClass("Piece", code, 0, code.length); }
+  static List<Object> kept = new ArrayList<>();
+  public static void main(String[] a) throws Exception {
+    byte[] code = Loaders.class.getResourceAsStream("Piece.class").readAllBytes();
+    System.out.println("ready");
+    while (System.in.read() >= 0) {
+      for (int i = 0; i < 400; i++)
+        kept.add(new Loaders().define(code).getDeclaredConstructor().newInstance());
+      System.out.println("done");
+    }
+  }
+}
+"""
+
+
 def check_java():
     if not os.path.exists("/usr/bin/java") or not os.path.exists("/usr/bin/javac"):
         skip("a leak of Java objects", "java and javac are not installed")
         return
     with tempfile.TemporaryDirectory() as where:
-        source = os.path.join(where, "Leak.java")
-        with open(source, "w") as file:
-            file.write(JAVA)
-        subprocess.run(["/usr/bin/javac", "-d", where, source], check=True, timeout=TIMEOUT_S)
-        said = shares(["/usr/bin/java", "-Xms8m", "-Xmx256m", "-XX:+UseSerialGC", "-cp", where,
-                       "Leak"])
-    check_place("Java objects", said, "java", 0.85)
+        sources = {"Leak.java": JAVA, "Piece.java": PIECE, "Loaders.java": LOADERS}
+        for name, text in sources.items():
+            with open(os.path.join(where, name), "w") as file:
+                file.write(text)
+        subprocess.run(["/usr/bin/javac", "-d", where,
+                        *(os.path.join(where, name) for name in sources)], check=True,
+                       timeout=TIMEOUT_S)
+
+        def java(program, *options):
+            return shares(["/usr/bin/java", "-Xms8m", "-Xmx256m", *options, "-cp", where, program])
+
+        check_place("Java objects", java("Leak", "-XX:+UseSerialGC"), "java", 0.85)
+        check_place("Java objects beyond 32 GiB",
+                    java("Leak", "-XX:+UseSerialGC", "-XX:-UseCompressedOops"), "java", 0.85)
+        check_place("Java objects of ZGC", java("Leak", "-XX:+UseZGC"), "zgc", 0.95, "shared")
+        check_place("classes that are never unloaded", java("Loaders", "-XX:+UseSerialGC"),
+                    "metaspace", 0.6)
 
 
 def check_cost():

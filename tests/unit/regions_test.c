@@ -31,6 +31,12 @@ static void anon(uint64_t start, uint64_t size_bytes, unsigned rss_kib)
 	map(start, size_bytes, "rw-p", "", rss_kib, rss_kib, "rd wr ac ");
 }
 
+/* malloc makes a part of what it reserved writable */
+static void arena(uint64_t start, uint64_t size_bytes, unsigned rss_kib)
+{
+	map(start, size_bytes, "rw-p", "", rss_kib, rss_kib, "rd wr nr ");
+}
+
 static void none(uint64_t start, uint64_t size_bytes)
 {
 	map(start, size_bytes, "---p", "", 0, 0, "mr nr ");
@@ -68,19 +74,19 @@ static void test_arenas(void)
 	const uint64_t base = UINT64_C(0x7f4000000000);
 	const struct pl_region_snapshot *s;
 
-	anon(base, 10 * MIB, 9000);
+	arena(base, 10 * MIB, 9000);
 	none(base + 10 * MIB, 54 * MIB);
 	/* a heap that is full, merged with its successor */
 	map(base + 64 * MIB, 80 * MIB, "rw-p", "", 80000, 80000, "rd wr nr ");
 	none(base + 144 * MIB, 48 * MIB);
 	/* nearly full: the tail of a page is no guard of what follows */
-	anon(base + 192 * MIB, 64 * MIB - 4096, 1000);
+	arena(base + 192 * MIB, 64 * MIB - 4096, 1000);
 	none(base + 256 * MIB - 4096, 4096);
 	anon(base + 256 * MIB, MIB, 77);
 	/* full to the last page */
 	map(base + 320 * MIB, 64 * MIB, "rw-p", "", 65536, 65536, "rd wr nr ");
 	/* something below an arena has merged with it */
-	anon(base + 500 * MIB, 16 * MIB, 16 * 1024);
+	arena(base + 500 * MIB, 16 * MIB, 16 * 1024);
 	none(base + 516 * MIB, 60 * MIB);
 	s = read_text(4);
 	is_num(kib(s, PL_REGION_ARENA), 9000 + 80000 + 1000 + 65536 + 4 * 1024, "arenas are found");
@@ -169,7 +175,7 @@ static void test_names(void)
 		{ "[anon:Ruby:rb_thread]", "rw-p", PL_REGION_NAMED },
 		{ "[anon_shmem:queue]", "rw-s", PL_REGION_SHMEM },
 		{ "/memfd:cache (deleted)", "rw-s", PL_REGION_MEMFD },
-		{ "/memfd:java_heap (deleted)", "rw-s", PL_REGION_JAVA },
+		{ "/memfd:java_heap (deleted)", "rw-s", PL_REGION_ZGC },
 		{ "/SYSV00000000 (deleted)", "rw-s", PL_REGION_SYSV },
 		{ "/dev/zero (deleted)", "rw-s", PL_REGION_SHMEM },
 		{ "/dev/shm/PostgreSQL.123", "rw-s", PL_REGION_SHM },
@@ -228,6 +234,99 @@ static void test_runtimes(void)
 
 	map(0x400000, MIB, "r-xp", "/usr/bin/node_exporter", 10, 0, "rd ex ");
 	is_num(read_text(1)->runtimes, 0, "node_exporter is no node");
+}
+
+static const struct pl_region_snapshot *read_jvm(void)
+{
+	map(UINT64_C(0x7f9000000000), MIB, "r-xp", "/usr/lib/jvm/lib/server/libjvm.so", 10, 0,
+	    "rd ex ");
+	return read_text(9);
+}
+
+/* Of 400 MiB, `reserved` are not committed, and of the rest `kib` resident. */
+static const struct pl_region_snapshot *read_heap(uint64_t start, uint64_t reserved, unsigned kib)
+{
+	anon(start, 400 * MIB - reserved, kib);
+	if (reserved > 0)
+		none(start + 400 * MIB - reserved, reserved);
+	return read_jvm();
+}
+
+static void test_java_heap(void)
+{
+	const uint64_t low = UINT64_C(0xe0000000);
+	const uint64_t high = UINT64_C(0x7f4000000000);
+	const struct pl_region_snapshot *s;
+
+	ok(read_heap(low, 0, 409600)->heap_is_full, "a heap without room that is resident is full");
+	ok(!read_heap(low, 40 * MIB, 368640)->heap_is_full, "one with room is not");
+	ok(!read_heap(low, 0, 300000)->heap_is_full, "nor one that was not all touched yet");
+
+	/* JDK 25: the classes, too, are below 4 GiB, and have room */
+	map(UINT64_C(0x97000000), 12 * MIB, "rw-p", "/usr/lib/jvm/classes.jsa", 9000, 9000, "rd wr ");
+	anon(UINT64_C(0x98000000), 8 * MIB, 8000);
+	none(UINT64_C(0x98800000), 1016 * MIB);
+	s = read_heap(low, 0, 409600);
+	ok(s->heap_is_full, "whatever is reserved for classes beside it");
+	is_num(kib(s, PL_REGION_METASPACE), 8000, "which are no part of it");
+
+	s = read_heap(high, 0, 409600);
+	is_num(kib(s, PL_REGION_JAVA), 409600, "a heap beyond 32 GiB is the largest chain");
+	ok(s->heap_is_full, "and full as any other");
+	ok(!read_heap(high, 40 * MIB, 368640)->heap_is_full, "unless it has room");
+	anon(low, 200 * MIB, 1000);
+	s = read_heap(high, 0, 409600);
+	is_num(kib(s, PL_REGION_JAVA), 1000, "with one below, the other is something else");
+	ok(!s->heap_is_full, "and does not fill it");
+	anon(high, 400 * MIB, 409600);
+	s = read_text(1);
+	ok(kib(s, PL_REGION_ANON) == 409600 && !s->heap_is_full, "without a JVM there is no heap");
+}
+
+/* ZGC: of a heap of 96 MiB it maps what it has three times, and reserves the room for 16. */
+static const struct pl_region_snapshot *read_views(uint64_t mapped, unsigned kib)
+{
+	for (unsigned bit = 42; bit <= 44; bit++) {
+		map(UINT64_C(1) << bit, mapped, "rw-s", "/memfd:java_heap (deleted)", kib, 0, "rd wr sh ");
+		none((UINT64_C(1) << bit) + mapped, UINT64_C(16) * 96 * MIB - mapped);
+	}
+	return read_jvm();
+}
+
+static void test_zgc(void)
+{
+	const struct pl_region_snapshot *s = read_views(96 * MIB, 32768);
+
+	ok(s->heap_is_full, "all of ZGC's heap is resident, each page once");
+	is_num(kib(s, PL_REGION_ZGC), 3 * 32768, "it is shared memory with a name of its own");
+	ok(pl_region_in_set(PL_REGION_ZGC, PL_REGIONS_SHARED), "of which RssShmem tells");
+	ok(!read_views(64 * MIB, 21845)->heap_is_full, "one that may have more is not full");
+	ok(!read_views(96 * MIB, 20000)->heap_is_full, "nor one that was not touched yet");
+}
+
+static void test_metaspace(void)
+{
+	const uint64_t base = UINT64_C(0x7f4000000000);
+	const struct pl_region_snapshot *s;
+	bool placed = false;
+
+	for (int with_jvm = 1; with_jvm >= 0; with_jvm--) {
+		anon(UINT64_C(0xe0000000), 200 * MIB, 90000);
+		/* a node that begins, an arena after it, and a node that was used up */
+		anon(base, 10 * MIB, 10000);
+		none(base + 10 * MIB, 54 * MIB);
+		arena(base + 64 * MIB, 3 * MIB, 3000);
+		none(base + 67 * MIB, 61 * MIB);
+		anon(base + 132 * MIB, 64 * MIB, 65536);
+		anon(base + 300 * MIB, 30 * MIB, 7);
+		s = with_jvm ? read_jvm() : read_text(1);
+		is_num(kib(s, PL_REGION_ARENA), 3000, "what is committed anew is no arena");
+		is_num(kib(s, PL_REGION_METASPACE), with_jvm ? 75536 : 0, "but a JVM's metaspace");
+		is_num(sum_kib(s), 75536 + 3000 + 7 + 90000 + (with_jvm ? 10 : 0), "nothing is lost");
+		for (uint32_t i = 0; i < s->place_count; i++)
+			placed |= s->places[i].region == PL_REGION_METASPACE && s->places[i].start == base;
+	}
+	ok(placed, "and each of its nodes is a place");
 }
 
 static void test_refused(void)
@@ -378,6 +477,9 @@ int main(void)
 	test_program_and_library();
 	test_names();
 	test_runtimes();
+	test_java_heap();
+	test_zgc();
+	test_metaspace();
 	test_refused();
 	test_many_places();
 	test_ledger_identity();

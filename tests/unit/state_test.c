@@ -248,12 +248,12 @@ static void test_refusals(void)
 		{ "{\"version\":2,\"header\":{},\"processes\":[]}", -EBADMSG, "a text of another kind" },
 		{ "{\"format\":\"procleak-state\",\"version\":99,\"header\":{},\"processes\":[]}",
 		  -EPROTONOSUPPORT, "another version" },
-		{ "{\"format\":\"procleak-state\",\"version\":3,\"header\":{},\"processes\":[]} x",
+		{ "{\"format\":\"procleak-state\",\"version\":4,\"header\":{},\"processes\":[]} x",
 		  -EBADMSG, "something after the end" },
-		{ "{\"format\":\"procleak-state\",\"version\":3,\"header\":{\"saved_s\":true},"
+		{ "{\"format\":\"procleak-state\",\"version\":4,\"header\":{\"saved_s\":true},"
 		  "\"processes\":[]}",
 		  -EBADMSG, "a wrong type" },
-		{ "{\"format\":\"procleak-state\",\"version\":3,\"header\":{},\"processes\":"
+		{ "{\"format\":\"procleak-state\",\"version\":4,\"header\":{},\"processes\":"
 		  "[{\"track\":{\"verdict\":5}}]}",
 		  -EBADMSG, "a verdict that there is not" },
 	};
@@ -265,7 +265,7 @@ static void test_refusals(void)
 		ok(problem[0] && taken.header_count + taken.process_count == 0, "said, and nothing taken");
 	}
 	{
-		const char *text = "{\"format\":\"procleak-state\",\"version\":3,\"new\":[{\"a\":[1]}],"
+		const char *text = "{\"format\":\"procleak-state\",\"version\":4,\"new\":[{\"a\":[1]}],"
 						   "\"header\":{\"later\":{\"x\":[[1]]},\"saved_s\":3},\"processes\":[]}";
 
 		is_num(read_text(text, strlen(text), &taken, problem), 0, "unknown keys are passed over");

@@ -31,13 +31,27 @@ static const char jvm_contain[] =
 	"A JVM fills its heap up to -Xmx before it collects: compare the heap after a full collection, "
 	"not the resident set.";
 
+static const char metaspace_contain[] =
+	"Each class loader that is kept keeps its classes: redeploy by restarting the JVM "
+	"until that is found; -XX:MaxMetaspaceSize makes it fail alone, not the host.";
+
+static const char *jvm_contains(enum pl_region region, uint32_t runtimes)
+{
+	if (region == PL_REGION_METASPACE)
+		return metaspace_contain;
+	return region == PL_REGION_JAVA || region == PL_REGION_ZGC ||
+	               pl_runtime_has(runtimes, PL_RUNTIME_JVM)
+	           ? jvm_contain
+	           : NULL;
+}
+
 size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t runtimes,
                          const char **out, size_t most)
 {
 	const char *const all[] = {
 		(unsigned)driver < PL_DRIVER_COUNT ? by_driver[driver] : NULL,
 		region == PL_REGION_ARENA ? arena_contain : NULL,
-		region == PL_REGION_JAVA || pl_runtime_has(runtimes, PL_RUNTIME_JVM) ? jvm_contain : NULL,
+		jvm_contains(region, runtimes),
 		any_contain,
 	};
 	size_t count = 0;
@@ -56,6 +70,12 @@ const char *pl_advice_pool(bool by_number)
 	           : "Recycle the processes of the pool one after the other (max_requests and its "
 	             "kin): each keeps little, their sum grows.";
 }
+
+static const struct pl_next_step metaspace_next = {
+	"jcmd PID VM.classloader_stats twice, some time apart: which kind of loader piles up; then "
+	"jcmd PID VM.metaspace",
+	"each stops the JVM for the time of a walk over its class loaders: milliseconds"
+};
 
 /* The most specific first: a JVM, too, has a libc. */
 static const struct {
@@ -148,6 +168,8 @@ size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_s
 {
 	size_t count = 0;
 
+	if (region == PL_REGION_METASPACE && most > 0)
+		out[count++] = metaspace_next;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && count < most; i++)
 		if (pl_runtime_has(runtimes, steps[i].runtime) && !is_foreign(steps[i].runtime, region))
 			out[count++] = steps[i].next;

@@ -7,13 +7,15 @@
 /* What the heap's owner makes of it does not show outside. */
 static bool is_blind(const struct pl_ledger *ledger)
 {
-	uint64_t all_bytes = 0;
+	/* ZGC's is shared memory, and may be mapped several times */
+	const uint64_t heap_bytes =
+		ledger->now.used_bytes[PL_REGION_JAVA] + ledger->pss_bytes[PL_REGION_ZGC];
+	uint64_t all_bytes = ledger->pss_bytes[PL_REGION_ZGC];
 
 	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
 		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_ANONYMOUS))
 			all_bytes += ledger->now.used_bytes[i];
-	return ledger->heap_is_full &&
-	       (double)ledger->now.used_bytes[PL_REGION_JAVA] >= MOST * (double)all_bytes;
+	return ledger->heap_is_full && (double)heap_bytes >= MOST * (double)all_bytes;
 }
 
 void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out)

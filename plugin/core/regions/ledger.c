@@ -9,7 +9,7 @@
 bool pl_region_in_set(enum pl_region region, enum pl_region_set set)
 {
 	if (set == PL_REGIONS_SHARED)
-		return region >= PL_REGION_SHMEM && region <= PL_REGION_MEMFD;
+		return region >= PL_REGION_SHMEM && region <= PL_REGION_ZGC;
 	return region <= PL_REGION_LIBRARY;
 }
 

@@ -108,7 +108,7 @@ static const struct prefix special_names[] = {
 	{ "[sigpage]", PL_REGION_KERNEL },
 	{ "[uprobes]", PL_REGION_KERNEL },
 	{ "[anon_shmem:", PL_REGION_SHMEM },
-	{ "/memfd:java_heap", PL_REGION_JAVA },   /* ZGC maps its heap several times */
+	{ "/memfd:java_heap", PL_REGION_ZGC },    /* until JDK 21 it maps its heap three times */
 	{ "/memfd:doublemapper", PL_REGION_JIT }, /* .NET */
 	{ "/memfd:", PL_REGION_MEMFD },
 	{ "/SYSV", PL_REGION_SYSV },

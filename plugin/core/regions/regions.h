@@ -24,6 +24,7 @@
 	X(SCUDO, "scudo", "Scudo")                                                                     \
 	X(GO, "go", "Go runtime")                                                                      \
 	X(JAVA, "java", "Java heap")                                                                   \
+	X(METASPACE, "metaspace", "JVM metaspace")                                                     \
 	X(V8, "v8", "V8 heap")                                                                         \
 	X(ART, "art", "ART heap")                                                                      \
 	X(NAMED, "named", "named anonymous mappings")                                                  \
@@ -35,6 +36,7 @@
 	X(SHM, "shm", "POSIX shared memory")                                                           \
 	X(SYSV, "sysv", "SysV shared memory")                                                          \
 	X(MEMFD, "memfd", "memfd files")                                                               \
+	X(ZGC, "zgc", "Java heap (ZGC)")                                                               \
 	X(HUGETLB, "hugetlb", "hugetlb pages")                                                         \
 	X(KERNEL, "vdso", "pages of the kernel")                                                       \
 	X(OTHER, "other", "devices and the like")
@@ -122,10 +124,9 @@ struct pl_region_snapshot {
 	uint32_t runtimes;    /* bits of enum pl_runtime */
 	uint32_t stack_count; /* thread stacks, those kept for reuse too */
 	uint32_t arena_count;
-	uint32_t window_stride;      /* of a sample: windows.h; 0: all was read */
-	float error_share;           /* of a sample: half the interval of 95 % of the used bytes */
-	uint64_t low_reserved_bytes; /* inaccessible, where a JVM's heap lies: what it may grow by */
-	bool heap_is_full;           /* a JVM's heap: no room is left, and all of it is resident */
+	uint32_t window_stride; /* of a sample: windows.h; 0: all was read */
+	float error_share;      /* of a sample: half the interval of 95 % of the used bytes */
+	bool heap_is_full;      /* a JVM's heap: no room is left, and all of it is resident */
 	struct pl_region_total totals[PL_REGION_COUNT];
 	struct pl_region_total anon_by_size[PL_ANON_SIZES];
 	uint32_t place_count;
@@ -139,7 +140,20 @@ enum pl_anon_kind {
 	PL_ANON_PLAIN,
 	PL_ANON_LOW,     /* below 32 GiB: a JVM's heap, if there is a JVM */
 	PL_ANON_ALIGNED, /* at a random multiple of 256 KiB: V8's pages, if there is a V8 */
+	PL_ANON_NODE,    /* metaspace, if there is a JVM */
+	PL_ANON_HIGH,    /* a JVM's heap beyond 32 GiB */
 	PL_ANON_KINDS
+};
+
+/* Anonymous mappings one after the other without a gap: chains.c. */
+struct pl_region_chain {
+	uint64_t start; /* 0, as is the end: none */
+	uint64_t end;
+	uint64_t written_bytes;  /* address space that may be written to */
+	uint64_t reserved_bytes; /* and that is inaccessible */
+	uint8_t kind;            /* enum pl_anon_kind */
+	bool is_arena;
+	struct pl_region_total anon[PL_ANON_SIZES]; /* of what was counted as anonymous */
 };
 
 struct pl_stack_size {
@@ -168,6 +182,12 @@ struct pl_region_scan {
 	uint32_t code_hash;    /* the last file with code in it */
 	uint32_t program_hash; /* the first such file that is no library; 0: none yet */
 	bool is_go;
+	uint64_t archive_end; /* of a JVM's archive of classes: others follow it; 0: none */
+	uint64_t view_end;    /* of the first mapping of ZGC's heap, with what is reserved after it */
+	uint64_t view_bytes;  /* 0: none */
+	struct pl_region_chain chain;
+	struct pl_region_chain low_chain; /* the one that holds most below 32 GiB, and above */
+	struct pl_region_chain high_chain;
 	struct pl_mapping pending; /* private anonymous: what follows tells an arena */
 	bool has_pending;
 	uint64_t pending_guard_bytes; /* below it; 0: none */

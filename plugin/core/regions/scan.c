@@ -19,7 +19,6 @@
 
 /* A JVM places a heap that 32-bit references can reach here. */
 #define LOW_END (32 * GIB)
-#define HEAP_FULL_PERCENT 95
 
 /* V8 asks for random addresses of 46 bits; other mappings are in the upper half of 47. */
 #define V8_END (UINT64_C(1) << 46)
@@ -30,8 +29,6 @@
 #define GO_FIRST_ARM64 UINT64_C(0x4000000000)
 #define GO_SPAN (UINT64_C(1) << 40)
 
-/* In a place's region until the end: anonymous, of this kind. */
-#define REGION_OF_KIND(kind) ((uint8_t)(PL_REGION_COUNT + (kind)))
 _Static_assert(PL_REGION_COUNT + PL_ANON_KINDS <= UINT8_MAX, "a place keeps its region in a byte");
 _Static_assert(PL_RUNTIME_COUNT <= 32, "runtimes are kept as bits of 32");
 
@@ -146,17 +143,22 @@ static size_t size_bucket(uint64_t size_bytes)
 	return size_bytes < MIB ? 0 : size_bytes < 16 * MIB ? 1 : size_bytes < 128 * MIB ? 2 : 3;
 }
 
+static enum pl_anon_kind kind_of(const struct pl_mapping *m)
+{
+	if (m->start < LOW_END)
+		return PL_ANON_LOW;
+	return m->start < V8_END && m->start % V8_PAGE == 0 ? PL_ANON_ALIGNED : PL_ANON_PLAIN;
+}
+
 static void add_anonymous(struct pl_region_scan *scan, const struct pl_mapping *m,
                           const struct pl_region_total *part)
 {
-	enum pl_anon_kind kind = PL_ANON_PLAIN;
+	const enum pl_anon_kind kind = kind_of(m);
+	const size_t size = size_bucket(part->size_bytes);
 
-	if (m->start < LOW_END)
-		kind = PL_ANON_LOW;
-	else if (m->start < V8_END && m->start % V8_PAGE == 0)
-		kind = PL_ANON_ALIGNED;
-	add(&scan->anon[kind][size_bucket(part->size_bytes)], part);
-	add_place(scan, REGION_OF_KIND(kind), &no_name, m, pl_region_used_bytes(part));
+	add(&scan->anon[kind][size], part);
+	pl_chain_count(scan, m, kind, size, part);
+	add_place(scan, PL_REGION_OF_KIND(kind), &no_name, m, pl_region_used_bytes(part));
 }
 
 static void add_stack(struct pl_region_scan *scan, const struct pl_mapping *m, uint64_t guard_bytes)
@@ -267,9 +269,13 @@ static void on_inaccessible(struct pl_region_scan *scan, const struct pl_mapping
 
 	if (whole.resident_bytes + whole.swap_bytes > 0)
 		add_anonymous(scan, m, &whole);
-	if (m->start < LOW_END)
-		scan->sums.low_reserved_bytes += whole.size_bytes;
-	if (settle_pending(scan, follows ? m->end : 0))
+	pl_chain_note_view(scan, m, false);
+	/* mapped over what was reserved, not made writable within it: malloc does not */
+	const bool is_committed = m->no_reserve && !scan->pending.no_reserve;
+	const bool was_tail = settle_pending(scan, follows && !is_committed ? m->end : 0);
+
+	pl_chain_extend(scan, m, kind_of(m));
+	if (was_tail)
 		return;
 	scan->guard_start = m->start;
 	scan->guard_end = m->end;
@@ -283,6 +289,10 @@ static void on_anonymous(struct pl_region_scan *scan, const struct pl_mapping *m
 		return;
 	}
 	settle_pending(scan, 0);
+	if (m->executable)
+		pl_chain_end(scan, m->start);
+	else
+		pl_chain_extend(scan, m, kind_of(m));
 	if (m->start == scan->data_end && m->writable) {
 		const struct name bss = { scan->data_name, strlen(scan->data_name), scan->data_hash };
 
@@ -360,6 +370,8 @@ static void on_named(struct pl_region_scan *scan, const struct pl_mapping *m)
 	enum pl_region region;
 
 	settle_pending(scan, 0);
+	pl_chain_end(scan, 0);
+	pl_chain_note_file(scan, m);
 	if (name.len > 6 && memcmp(name.text, "[anon:", 6) == 0) {
 		region = pl_region_of_anonymous_name(name.text, name.len);
 		if (region == PL_REGION_GO)
@@ -370,6 +382,8 @@ static void on_named(struct pl_region_scan *scan, const struct pl_mapping *m)
 		return;
 	}
 	region = pl_region_of_name(name.text, name.len);
+	if (region == PL_REGION_ZGC)
+		pl_chain_note_view(scan, m, true);
 	if (region == PL_REGION_FILE && !m->shared)
 		on_private_file(scan, m, &name);
 	else
@@ -384,6 +398,7 @@ static void on_mapping(void *ctx, const struct pl_mapping *m)
 		const struct name name = { m->name, m->name_len, m->name_hash };
 
 		settle_pending(scan, 0);
+		pl_chain_end(scan, 0);
 		add_whole(scan, PL_REGION_HUGETLB, &name, m);
 	} else if (m->name_len == 0 && !m->shared) {
 		on_anonymous(scan, m);
@@ -443,7 +458,7 @@ static void end_stacks(struct pl_region_scan *scan, uint64_t thread_count)
 		for (uint32_t p = 0; p < sums->place_count; p++)
 			if (sums->places[p].region == PL_REGION_STACK &&
 			    sums->places[p].end - sums->places[p].start == stack->size_bytes)
-				sums->places[p].region = REGION_OF_KIND(PL_ANON_PLAIN);
+				sums->places[p].region = PL_REGION_OF_KIND(PL_ANON_PLAIN);
 	}
 }
 
@@ -464,12 +479,17 @@ static void end_anonymous(struct pl_region_scan *scan)
 	const bool is_jvm = pl_runtime_has(sums->runtimes, PL_RUNTIME_JVM);
 	const bool is_node = pl_runtime_has(sums->runtimes, PL_RUNTIME_NODE);
 	const enum pl_region plain = plain_region(sums->runtimes);
+
+	if (is_jvm)
+		pl_chain_find_heap(scan);
 	const enum pl_region region_of[PL_ANON_KINDS] = {
 		[PL_ANON_PLAIN] = plain,
 		[PL_ANON_LOW] = is_jvm    ? PL_REGION_JAVA
 		                : is_node ? PL_REGION_V8
 		                          : plain,
 		[PL_ANON_ALIGNED] = is_node ? PL_REGION_V8 : plain,
+		[PL_ANON_NODE] = is_jvm ? PL_REGION_METASPACE : plain,
+		[PL_ANON_HIGH] = PL_REGION_JAVA,
 	};
 
 	for (size_t kind = 0; kind < PL_ANON_KINDS; kind++)
@@ -483,16 +503,6 @@ static void end_anonymous(struct pl_region_scan *scan)
 			sums->places[p].region = (uint8_t)region_of[sums->places[p].region - PL_REGION_COUNT];
 }
 
-/* As after -Xms of the size of -Xmx and AlwaysPreTouch, or once a collector has used all of it. */
-static bool is_heap_full(const struct pl_region_snapshot *sums)
-{
-	const struct pl_region_total *heap = &sums->totals[PL_REGION_JAVA];
-
-	return heap->size_bytes > 0 &&
-	       heap->resident_bytes + heap->swap_bytes >= heap->size_bytes / 100 * HEAP_FULL_PERCENT &&
-	       sums->low_reserved_bytes <= heap->size_bytes / 100 * (100 - HEAP_FULL_PERCENT);
-}
-
 int pl_regions_end(struct pl_region_scan *scan, uint64_t thread_count,
                    struct pl_region_snapshot *out)
 {
@@ -501,10 +511,11 @@ int pl_regions_end(struct pl_region_scan *scan, uint64_t thread_count,
 	if (err < 0 || scan->parser.mapping_count == 0)
 		return -EBADMSG;
 	settle_pending(scan, 0);
+	pl_chain_end(scan, 0);
 	scan->sums.mapping_count = scan->parser.mapping_count;
 	end_stacks(scan, thread_count);
 	end_anonymous(scan);
-	scan->sums.heap_is_full = is_heap_full(&scan->sums);
+	scan->sums.heap_is_full = pl_chain_is_heap_full(scan);
 	*out = scan->sums;
 	return 0;
 }

@@ -17,7 +17,7 @@
 #include "track/track.h"
 
 #define PL_STATE_FORMAT "procleak-state"
-#define PL_STATE_VERSION 3
+#define PL_STATE_VERSION 4
 #define PL_STATE_NAME_SIZE 128
 #define PL_STATE_COMM_SIZE 64
 
