@@ -19,6 +19,8 @@
 
 static char root[256];
 static unsigned long thread_count = 1;
+static unsigned long cpu_ticks = 7;
+static char state = 'S';
 
 static void write_file(int pid, const char *name, const char *text)
 {
@@ -58,9 +60,9 @@ static void put_process(int pid, unsigned long start_ticks, unsigned long rss_ki
 
 	make_directory(pid);
 	snprintf(text, sizeof(text),
-	         "%d (worker) S 1 1 1 0 -1 0 %lu 0 0 0 7 3 0 0 20 0 %lu 0 %lu 104857600 %lu "
+	         "%d (worker) %c 1 1 1 0 -1 0 %lu 0 0 0 %lu 3 0 0 20 0 %lu 0 %lu 104857600 %lu "
 	         "18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-	         pid, rss_kib, thread_count, start_ticks, rss_kib / 4);
+	         pid, state, rss_kib, cpu_ticks, thread_count, start_ticks, rss_kib / 4);
 	write_file(pid, "stat", text);
 	snprintf(text, sizeof(text),
 	         "Name:\tworker\nPid:\t%d\nUid:\t0\t0\t0\t0\nVmSize:\t  102400 kB\nVmRSS:\t %lu kB\n"
@@ -154,7 +156,8 @@ static void on_log(void *ctx, enum pl_severity severity, const char *message)
 	snprintf(last_log, sizeof(last_log), "%s", message);
 }
 
-static struct pl_engine *start(struct pl_reading *last)
+/* Of one match, with an option of its own. */
+static struct pl_engine *start_with(struct pl_reading *last, const char *key, const char *value)
 {
 	const struct pl_emit emit = { .ctx = last, .reading = on_reading };
 	const struct pl_log log = { .write = on_log };
@@ -166,10 +169,17 @@ static struct pl_engine *start(struct pl_reading *last)
 	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "ProcFS", root, NULL, &faults);
 	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "CgroupFS", "/nonexistent", NULL, &faults);
 	(void)pl_config_set(config, match, "CommandLine", "work", NULL, &faults);
+	if (key)
+		(void)pl_config_set(config, match, key, value, NULL, &faults);
 	pl_config_finish(config, &faults);
 	if (faults.count > 0 || pl_engine_new(&engine, config, &emit, &log) != 0)
 		abort();
 	return engine;
+}
+
+static struct pl_engine *start(struct pl_reading *last)
+{
+	return start_with(last, NULL, NULL);
 }
 
 static void tick(struct pl_engine *engine, double at_s)
@@ -257,16 +267,165 @@ static int count_news(struct pl_engine *engine, const struct pl_reading *last, i
 static void test_many_threads(void)
 {
 	struct pl_reading last = { 0 };
+	uint64_t anon_bytes = 0;
+	uint64_t before = 0;
+	int news = 0;
 	struct pl_engine *engine = start(&last);
 
 	thread_count = 20000;
 	is_near(count_news(engine, &last, 0, 80), 20, 4, "20,000 threads: one pulse in four ticks");
 	thread_count = 2000;
 	is_near(count_news(engine, &last, 80, 160), 77, 3, "2,000 threads: one in each");
+	thread_count = 20000;
+	for (int at = 160; at < 200; at++) {
+		put_process(2600, 500, 100000 + 100 * (unsigned long)at);
+		tick(engine, 160 + 10 * (at - 159));
+		news += pl_values_get(&last.values, PL_M_ANON, &anon_bytes) && anon_bytes != before;
+		before = anon_bytes;
+	}
+	is_near(news, 39, 2, "20,000 threads at a long interval: one in each, too");
 	thread_count = 1;
 	remove_all(2600);
-	tick(engine, 160);
+	tick(engine, 600);
 	is_num(last.process_count, 0, "gone at once, too");
+	pl_engine_free(engine);
+}
+
+#define WORKING 8 /* of a crowd: they have the first pids */
+#define REST 80   /* ticks that one may have slept for */
+
+/* The process of this pid; NULL when there is none. */
+static const struct pl_process *process_of(const struct pl_engine *engine, int pid)
+{
+	for (size_t i = 0; i < engine->process_count; i++)
+		if (engine->processes[i]->used && engine->processes[i]->ident.pid == pid)
+			return engine->processes[i];
+	return NULL;
+}
+
+struct turns {
+	int pulses; /* of all of them */
+	int most_in_a_tick;
+};
+
+/*
+ * How often those of a crowd are pulsed that work, in 64 ticks, once all of them are awake. With
+ * `grow` their memory moves as well.
+ */
+static struct turns count_turns(struct pl_engine *engine, int *ticks, double interval_s, bool grow)
+{
+	struct turns turns = { 0, 0 };
+	uint64_t before[WORKING] = { 0 };
+
+	for (int at = -REST; at < 64; at++) {
+		int pulses = 0;
+
+		cpu_ticks++;
+		for (int i = 0; i < WORKING; i++)
+			put_process(4000 + i, 500, 1000 + (grow ? 4 * cpu_ticks : 0));
+		tick(engine, *ticks + interval_s * (at + REST + 1));
+		for (int i = 0; i < WORKING; i++) {
+			const struct pl_process *process = process_of(engine, 4000 + i);
+			const uint64_t now = process ? process->mark.stat.user_ticks : 0;
+
+			pulses += now != before[i];
+			before[i] = now;
+		}
+		if (at < 0)
+			continue;
+		turns.pulses += pulses;
+		if (pulses > turns.most_in_a_tick)
+			turns.most_in_a_tick = pulses;
+	}
+	*ticks += (int)((REST + 64) * interval_s);
+	return turns;
+}
+
+static void fill(struct pl_engine *engine, int *ticks, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		put_process(4000 + i, 500, 1000);
+	for (int i = 0; i < 20; i++)
+		tick(engine, ++*ticks);
+}
+
+/* Those of a crowd whose memory stays as it is take turns, the more the larger the crowd is. */
+static void test_crowd(void)
+{
+	enum { FEW = 60, SMALL = 80, LARGE = 600, HUGE = 1100 };
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	int ticks = 0;
+	struct turns turns;
+
+	fill(engine, &ticks, 0, FEW);
+	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING, "few do not take turns");
+	fill(engine, &ticks, FEW, SMALL);
+	turns = count_turns(engine, &ticks, 1, false);
+	is_num(turns.pulses, 64 * WORKING / 2, "of a crowd each second one is pulsed");
+	is_num(turns.most_in_a_tick, WORKING / 2, "in each tick as many as in any other");
+	is_num(count_turns(engine, &ticks, 1, true).pulses, 64 * WORKING,
+	       "those whose memory moves take none");
+	fill(engine, &ticks, SMALL, LARGE);
+	is_num(last.process_count, LARGE, "a large crowd");
+	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING / 4, "each fourth one");
+	fill(engine, &ticks, LARGE, HUGE);
+	is_num(last.process_count, HUGE, "a very large one");
+	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING / 8, "each eighth one");
+	is_num(count_turns(engine, &ticks, 10, false).pulses, 64 * WORKING / 2,
+	       "but nobody waits for longer than 20 s");
+	pl_engine_free(engine);
+	engine = start_with(&last, "PerProcess", "true");
+	fill(engine, &ticks, 0, 0);
+	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING,
+	       "nobody takes turns whose series are his own");
+	pl_engine_free(engine);
+	for (int i = 0; i < HUGE; i++)
+		remove_all(4000 + i);
+}
+
+/* A rest is counted in ticks, and bounded in seconds. */
+static void test_length_of_rest(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	int before;
+
+	put_process(2700, 500, 1000);
+	for (int at = 0; at < 100; at++)
+		tick(engine, at);
+	before = process_of(engine, 2700)->quiet_count;
+	for (int at = 100; at < 164; at++)
+		tick(engine, at);
+	is_num(process_of(engine, 2700)->quiet_count - before, 4, "one of sixteen ticks");
+	before += 4;
+	for (int at = 0; at < 64; at++)
+		tick(engine, 174 + 10 * at);
+	is_num(process_of(engine, 2700)->quiet_count - before, 8, "or every 80 s");
+	remove_all(2700);
+	pl_engine_free(engine);
+}
+
+/* Whoever has ended is asked in ever fewer ticks whether he has. */
+static void test_silence(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	uint64_t before;
+
+	put_process(2800, 500, 1000);
+	for (int at = 0; at < 4; at++)
+		tick(engine, at);
+	state = 'Z';
+	put_process(2800, 500, 0);
+	before = engine->self.gone_total;
+	for (int at = 4; at < 260; at++)
+		tick(engine, at);
+	ok(process_of(engine, 2800) != NULL, "a zombie is kept for a while");
+	ok(engine->self.gone_total - before >= 6 && engine->self.gone_total - before <= 20,
+	   "and asked in few of 256 ticks");
+	state = 'S';
+	remove_all(2800);
 	pl_engine_free(engine);
 }
 
@@ -360,6 +519,9 @@ int main(void)
 	test_burst();
 	test_rest();
 	test_many_threads();
+	test_crowd();
+	test_length_of_rest();
+	test_silence();
 	test_many_descriptors();
 	test_churn();
 	(void)rmdir(root);

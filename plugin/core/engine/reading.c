@@ -450,7 +450,7 @@ static bool post_one(struct pl_engine *engine, uint32_t index, double tick_s)
 
 static bool may_read_deep(const struct pl_engine *engine, const struct pl_process *process)
 {
-	return process->used && !process->deep_pending && process->group_count > 0 &&
+	return process->used && process->alive && !process->deep_pending && process->group_count > 0 &&
 	       engine->now.mono_s >= process->quarantine_until_s;
 }
 
