@@ -92,6 +92,16 @@ $(NETDATA_TEST): $(BUILD)/tests/unit/%: tests/unit/%.c $(NETDATA_PARTS) $(CORE_L
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(NETDATA_PARTS) \
 		$(CORE_LIB) $(LIBS) $(NETDATA_LIBS)
 
+# A part of the command; its sample of windows answers as the test wants.
+LIVE_TEST := $(BUILD)/tests/unit/live_test
+
+$(LIVE_TEST): LIBS += -Wl,--wrap=pl_sampled_read
+$(LIVE_TEST): tests/unit/live_test.c $(BUILD)/obj/plugin/cli/live.o $(CORE_LIB)
+	$(if $(Q),@echo "  TEST    $@")
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< \
+		$(filter %.o,$^) $(CORE_LIB) $(LIBS)
+
 unit-tests: $(UNIT_BIN)
 
 # What the demo and the tests measure: small programs that leak, or do not, or attack.

@@ -1,4 +1,6 @@
-/* The judge by itself: how long gates must hold, what is confirmed, what ends, and growth in steps.
+/*
+ * The judge by itself: how long gates must hold, what is confirmed, what ends, growth in steps, and
+ * how many readings are enough.
  */
 #include "judge/judge.h"
 
@@ -113,11 +115,39 @@ static void test_steps(void)
 	is_str(pl_reason_name((enum pl_reason)e.reason), "step", "and that is why");
 }
 
+/* `count` readings of straight growth, so far apart. */
+static enum pl_reason reason_of_rare(unsigned count, double apart_s)
+{
+	const struct pl_judge_input input = input_of(&history);
+	struct pl_evidence e;
+
+	pl_history_init(&history);
+	for (unsigned i = 0; i < count; i++) {
+		const double t_s = i * apart_s;
+		struct pl_history_input sample = { .present = 1U << PL_SERIES_U };
+		unsigned closed;
+
+		sample.value[PL_SERIES_U] = (float)(200 * MIB + 20 * MIB * t_s / HOUR);
+		pl_history_add(&history, 1000 + t_s, 1, &sample, &closed);
+	}
+	pl_judge_evidence(&input, &e);
+	return (enum pl_reason)e.reason;
+}
+
+/* The newest reading lies in a block that is not closed yet. */
+static void test_rare_readings(void)
+{
+	ok(reason_of_rare(12, HOUR) != PL_REASON_LEARNING, "eleven readings of eleven hours will do");
+	is_num(reason_of_rare(9, HOUR), PL_REASON_LEARNING, "eight of eight hours are too few");
+	is_num(reason_of_rare(11, 2 * HOUR), PL_REASON_LEARNING, "and so are ten of twenty hours");
+}
+
 int main(void)
 {
 	settings = usual_settings();
 	test_hold();
 	test_confirmed();
 	test_steps();
+	test_rare_readings();
 	return tap_done();
 }

@@ -1,0 +1,123 @@
+/* The regions that the command reads by hand, on a fake tree: when all of smaps, when a sample. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../plugin/cli/live.h"
+#include "engine/sampled.h"
+
+#include "tap.h"
+#include "tree.h"
+
+#define MIB ((uint64_t)1048576)
+#define LARGE_MIB 1024
+#define WHOLE_BYTES (5 * MIB)   /* as the fake smaps says */
+#define SAMPLED_BYTES (7 * MIB) /* as the fake sample does */
+
+static struct pl_procfs fs;
+
+/* What the sample answers: the linker puts it before the library's (--wrap). */
+static struct {
+	int errors[8]; /* of one call after the other */
+	double window_us;
+	unsigned calls;
+	struct pl_sampled_request request;
+} sample;
+
+int __wrap_pl_sampled_read(const struct pl_procfs *proc, const struct pl_sampled_request *request,
+                           struct pl_region_scan *scan, struct pl_sampled_result *out);
+
+int __wrap_pl_sampled_read(const struct pl_procfs *proc, const struct pl_sampled_request *request,
+                           struct pl_region_scan *scan, struct pl_sampled_result *out)
+{
+	const int err = sample.errors[sample.calls++ % 8];
+
+	(void)proc;
+	(void)scan;
+	sample.request = *request;
+	out->window_us = sample.window_us;
+	out->read_us = 100;
+	if (err < 0)
+		return err;
+	out->snapshot = (struct pl_region_snapshot){ .mapping_count = 1, .window_stride = 4 };
+	out->snapshot.totals[PL_REGION_ANON].resident_bytes = SAMPLED_BYTES;
+	out->snapshot.totals[PL_REGION_ANON].mapping_count = 1;
+	return 0;
+}
+
+static void put_process(uint64_t rss_mib)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+	         "10 (api) S 1 1 1 0 -1 0 1 0 0 0 7 3 0 0 20 0 3 0 500 104857600 %llu "
+	         "18446744073709551615 1 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+	         (unsigned long long)(rss_mib * MIB / (uint64_t)sysconf(_SC_PAGESIZE)));
+	tree_file("proc/10/stat", text);
+	tree_file("proc/10/smaps",
+	          "7f0000000000-7f0000800000 rw-p 00000000 00:00 0 \nSize: 8192 kB\nRss: 5120 kB\n"
+	          "Pss: 5120 kB\nAnonymous: 5120 kB\nVmFlags: rd wr mr mw me ac \n");
+}
+
+/* Bytes that were told, after a reading with such windows; below 0 when it failed. */
+static double read_with(uint64_t rss_mib, bool deep, double window_us, const int errors[8])
+{
+	static struct pl_ledger ledger;
+	int err;
+
+	put_process(rss_mib);
+	memset(&sample, 0, sizeof(sample));
+	memset(&ledger, 0, sizeof(ledger));
+	memcpy(sample.errors, errors, sizeof(sample.errors));
+	sample.window_us = window_us;
+	err = pl_cli_read_regions(&fs, 10, deep, &ledger);
+	if (err < 0) {
+		ok(ledger.reading_count == 0, "a reading that failed is none");
+		return err;
+	}
+	return (double)ledger.now.used_bytes[PL_REGION_ANON];
+}
+
+int main(void)
+{
+	static const int fine[8] = { 0 };
+	static const int slow_once[8] = { -ETIME, 0 };
+	static const int slow_thrice[8] = { -ETIME, -ETIME, -ETIME, 0 };
+	static const int denied[8] = { -EACCES, 0 };
+	struct pl_ledger ledger = { .reading_count = 0 };
+
+	tree_begin();
+	(void)tree_path("proc/10/");
+	if (pl_procfs_open(&fs, tree_path("proc"), NULL) != 0)
+		return 1;
+	is_num(read_with(299, false, 99, fine), WHOLE_BYTES, "a small process is read whole");
+	is_num(sample.calls, 0, "without a sample");
+	is_num(read_with(301, false, 99, fine), SAMPLED_BYTES,
+	       "a large one whose pages are dear is not");
+	is_num(sample.calls, 1, "its sample is one reading");
+	is_num(sample.request.thread_count, 3, "that knows its threads");
+	ok((double)sample.request.windows_most * 20 <= 20000 && sample.request.most_us <= 200000,
+	   "and holds the lock for no longer than MaxLockTime, or is kept waiting ten times that");
+	is_num(read_with(LARGE_MIB, false, 10, fine), SAMPLED_BYTES,
+	       "one a bit too dear is not either");
+	is_num(read_with(LARGE_MIB, false, 9, fine), WHOLE_BYTES,
+	       "one that turns out to be cheap is read whole after all");
+	is_num(read_with(LARGE_MIB, false, 0, fine), SAMPLED_BYTES,
+	       "but not where nothing was measured");
+	is_num(read_with(LARGE_MIB, true, 99, fine), WHOLE_BYTES, "all of it when that is asked for");
+	is_num(sample.calls, 0, "at once");
+	is_num(read_with(LARGE_MIB, false, 99, slow_once), SAMPLED_BYTES, "a busy moment is sat out");
+	is_num(sample.calls, 2, "by another try");
+	is_num(read_with(LARGE_MIB, false, 1, slow_thrice), -ETIME, "three of them are told");
+	is_num(sample.calls, 3, "and no more is tried");
+	is_num(read_with(LARGE_MIB, false, 1, denied), -EACCES, "no permission is told");
+	is_num(sample.calls, 1, "at once");
+	ok(pl_cli_read_regions(&fs, 11, false, &ledger) < 0 && ledger.reading_count == 0,
+	   "nobody has that pid");
+	tree_file("proc/10/smaps", "");
+	ok(pl_cli_read_regions(&fs, 10, true, &ledger) == -EBADMSG && ledger.reading_count == 0,
+	   "a process without memory has no regions");
+	pl_procfs_close(&fs);
+	tree_end();
+	return tap_done();
+}
