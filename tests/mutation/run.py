@@ -18,7 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build") / "mutation"
-TEST_S = 60
+GOOD_S = 600  # on the busiest machine, without a bug
+HANGS_S = 60
+SLOWER = 5  # than without a bug, and it hangs as well: a busy machine must not catch bugs
 # less to optimize, and nothing that a bug could hide behind
 FLAGS = ["CFLAGS=-O0", "V=0"]
 
@@ -101,11 +103,11 @@ def build(tree, tests):
     return run.stderr if run.returncode else ""
 
 
-def failure(tree, test):
+def failure(tree, test, most_s):
     """What the test says when it fails, or None. One that hangs or crashes fails."""
     try:
         run = subprocess.run([f"build/tests/unit/{test}_test"], cwd=tree, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, timeout=TEST_S, check=False,
+                             stderr=subprocess.DEVNULL, timeout=most_s, check=False,
                              text=True, errors="replace")
     except subprocess.TimeoutExpired:
         return "it hangs"
@@ -115,8 +117,8 @@ def failure(tree, test):
     return said[0] if said else f"it ended with {run.returncode}"
 
 
-def try_bug(tree, bug):
-    """Returns (caught, how)."""
+def try_bug(tree, bug, most_s):
+    """Returns (caught, how); most_s tells how long each test may take."""
     good = bug.apply(tree)
     if good is None:
         return False, f"its text does not occur once in {bug.file}: renew the bug"
@@ -125,7 +127,7 @@ def try_bug(tree, bug):
         if wrong:
             return False, "it does not compile: " + wrong[-400:]
         for test in bug.tests:
-            found = failure(tree, test)
+            found = failure(tree, test, most_s[test])
             if found:
                 return True, f"{test}: {found}"
         return False, "NO TEST CAUGHT IT: " + " ".join(bug.tests)
@@ -134,14 +136,19 @@ def try_bug(tree, bug):
 
 
 def check_good(tree, bugs):
-    """The tests pass as long as there is no bug."""
+    """The tests pass as long as there is no bug. Returns how long each may take with one."""
+    most_s, failed = {}, []
     tests = sorted({test for bug in bugs for test in bug.tests})
     wrong = build(tree, tests)
     if wrong:
         sys.exit("the copy does not compile: " + wrong)
-    failed = [test for test in tests if failure(tree, test)]
+    for test in tests:
+        began_s = time.monotonic()
+        failed += [test] if failure(tree, test, GOOD_S) else []
+        most_s[test] = max(HANGS_S, SLOWER * (time.monotonic() - began_s))
     if failed:
         sys.exit("these fail without a bug: " + " ".join(failed))
+    return most_s
 
 
 def show_places(bugs):
@@ -170,10 +177,10 @@ def main():
         return show_places(bugs)
     began_s = time.monotonic()
     tree = copy_tree()
-    check_good(tree, bugs)
+    most_s = check_good(tree, bugs)
     caught_count = 0
     for bug in bugs:
-        caught, how = try_bug(tree, bug)
+        caught, how = try_bug(tree, bug, most_s)
         caught_count += caught
         print(f"{'caught' if caught else 'MISSED'}  {bug.title}\n        {how}", flush=True)
     print(f"{caught_count} of {len(bugs)} bugs were caught in {time.monotonic() - began_s:.0f} s")
