@@ -120,6 +120,28 @@ static void test_counters(void)
 	pl_history_points(&h, PL_LEVEL_2H, PL_SERIES_CPU, 60, p);
 	is_num(p[0].y, 600, "counters are summed over the block, through all levels");
 	is_num(pl_history_points(&h, PL_LEVEL_2H, PL_SERIES_U, 60, p), 0, "unread is absent");
+	pl_history_init(&h);
+	in.present |= 1U << PL_SERIES_U;
+	in.value[PL_SERIES_U] = 7;
+	in.value[PL_SERIES_CPU] = 120;
+	for (double t = 0; t <= 24; t++)
+		pl_history_add(&h, t, 3600, &in, &closed);
+	is_num(pl_history_points(&h, PL_LEVEL_30MIN, PL_SERIES_CPU, 60, p), 48,
+	       "rare samples leave no block without what was counted in it");
+	ok(p[30].y + p[31].y <= 120 && p[30].y + p[31].y >= 120, "each hour has its own");
+	is_num(pl_history_points(&h, PL_LEVEL_30MIN, PL_SERIES_U, 60, p), 24,
+	       "but what was not looked at");
+	pl_history_points(&h, PL_LEVEL_2H, PL_SERIES_CPU, 60, p);
+	is_num(p[5].y, 240, "and longer blocks have all of it");
+	in.value[PL_SERIES_CPU] = 100 * 64;
+	pl_history_add(&h, 24 + 100, 3600, &in, &closed);
+	pl_history_add(&h, 24 + 124, 3600, &in, &closed);
+	const size_t days = pl_history_points(&h, PL_LEVEL_1D, PL_SERIES_CPU, 60, p);
+	double sum = 0;
+
+	for (size_t i = 0; i < days; i++)
+		sum += p[i].y;
+	is_near(sum, 120 * 25 + 2 * 100 * 64, 100 * 64, "also over days");
 }
 
 static void test_packing(void)

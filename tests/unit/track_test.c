@@ -211,6 +211,29 @@ static void test_scale(void)
 	is_near(o.first.time_s - o.first.since_s, o.first_alarm_s, 180, "since a real time");
 }
 
+/* By 3,600 times: each second is an hour. Each CPU second loses 20 KiB, and the day comes and goes.
+ */
+static void leak_by_work(double t_s, struct pl_values *v)
+{
+	const double day = 2 * M_PI * t_s / 24;
+	const double cpu_s = 6000 * (t_s / 24 - 0.6 * (cos(day) - 1) / (2 * M_PI));
+
+	put(v, PL_M_ANON, 300 * MIB + 20 * 1024 * cpu_s + hiss(t_s));
+	put(v, PL_M_CPU, cpu_s * 1e6);
+}
+
+static void test_work(void)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 3600);
+	const struct outcome o = run_track(&track, &settings, 0, 7 * 24, 1, leak_by_work);
+	ok(o.alarms >= 1, "samples as far apart as blocks");
+	is_num(o.last.cause, PL_CAUSE_WORK, "have a cause all the same");
+	is_near(o.last.per_unit / 1024, 20, 3, "with the right number of bytes for each");
+}
+
 static double floor_rate;
 
 static void leak_at_floor(double t_s, struct pl_values *v)
@@ -259,6 +282,7 @@ int main(void)
 	test_urgent();
 	test_no_limit();
 	test_scale();
+	test_work();
 	test_floor();
 	test_identity();
 	return tap_done();

@@ -7,6 +7,9 @@
 /* A gap longer than this is as good as forever: nothing kept before it is in any ring. */
 #define LONGEST_GAP_S (400.0 * 86400)
 
+/* Counters of a sample are spread over so many blocks at the most: a day's and some more. */
+#define MOST_SPREAD 64
+
 /* Block numbers stay within an int32_t, whatever the clock of a trace does. */
 #define LATEST_S 1e11
 
@@ -176,23 +179,51 @@ static unsigned close_blocks(struct pl_history *h)
 	return closed;
 }
 
+static void fold_input(struct pl_history *h, const struct pl_history_input *input, float share,
+                       bool gauges)
+{
+	for (unsigned series = 0; series < PL_SERIES_COUNT; series++) {
+		if (!((input->present >> series) & 1))
+			continue;
+		if (is_counter(series))
+			fold_gauge(&h->open[0], series, input->value[series] * share);
+		else if (gauges)
+			fold_gauge(&h->open[0], series, input->value[series]);
+	}
+	if (gauges && (input->present & (1U << PL_SERIES_U))) {
+		fold_gauge(&h->open[0], PL_SERIES_U_MEAN, input->value[PL_SERIES_U]);
+		fold_gauge(&h->open[0], PL_SERIES_U_MAX, input->value[PL_SERIES_U]);
+	}
+}
+
+/* What a counter gained since the sample before, it gained in every block that has passed since. */
+static unsigned parts_of(double step_s, const struct pl_history_input *input)
+{
+	const unsigned counters = ((1U << PL_SERIES_COUNT) - 1) & ~((1U << PL_SERIES_CPU) - 1);
+	const double block_s = levels[PL_LEVEL_30MIN].block_s;
+
+	if (!(input->present & counters) || !(step_s > block_s))
+		return 1;
+	return (unsigned)fmin(ceil(step_s / block_s), MOST_SPREAD);
+}
+
 void pl_history_add(struct pl_history *h, double mono_s, double time_scale,
                     const struct pl_history_input *input, unsigned *closed)
 {
 	const double step_s = h->started ? (mono_s - h->last_mono_s) * time_scale : 0;
 
 	/* A clock that steps back stands still until the next sample; NaN fails both tests. */
-	if (step_s > 0)
-		h->clock_s = fmin(h->clock_s + fmin(step_s, LONGEST_GAP_S), LATEST_S);
+	const double passed_s = step_s > 0 ? fmin(step_s, LONGEST_GAP_S) : 0;
+	const unsigned parts = parts_of(passed_s, input);
+	const double from_s = h->clock_s;
+
 	h->last_mono_s = mono_s;
 	h->started = true;
-	*closed = close_blocks(h);
-	for (unsigned series = 0; series < PL_SERIES_COUNT; series++)
-		if ((input->present >> series) & 1)
-			fold_gauge(&h->open[0], series, input->value[series]);
-	if (input->present & (1U << PL_SERIES_U)) {
-		fold_gauge(&h->open[0], PL_SERIES_U_MEAN, input->value[PL_SERIES_U]);
-		fold_gauge(&h->open[0], PL_SERIES_U_MAX, input->value[PL_SERIES_U]);
+	*closed = 0;
+	for (unsigned i = 1; i <= parts; i++) {
+		h->clock_s = fmin(from_s + passed_s * i / parts, LATEST_S);
+		*closed |= close_blocks(h);
+		fold_input(h, input, 1 / (float)parts, i == parts);
 	}
 }
 

@@ -82,7 +82,8 @@ struct pl_history {
 
 /* What one sample says of the series, already derived: see pl_track_add(). */
 struct pl_history_input {
-	float value[PL_SERIES_COUNT]; /* U_MEAN and U_MAX are ignored */
+	/* U_MEAN and U_MAX are ignored; counters are increments since the sample before */
+	float value[PL_SERIES_COUNT];
 	uint16_t present;
 };
 
@@ -94,7 +95,8 @@ struct pl_point {
 void pl_history_init(struct pl_history *history);
 
 /*
- * Takes one sample at `mono_s` into account; `time_scale` multiplies the time axis. Sets bit N of
+ * Takes one sample at `mono_s` into account; `time_scale` multiplies the time axis. The counters of
+ * one that is more than a block away are spread over the blocks in between. Sets bit N of
  * *closed for each level N of which a block was closed by it.
  */
 void pl_history_add(struct pl_history *history, double mono_s, double time_scale,

@@ -5,8 +5,8 @@
 /* A rollup may be an hour away on a process that is dear to read. */
 #define LAZYFREE_KEPT_S (6.0 * 3600)
 
-/* Increments of counters over a longer gap belong to no block. */
-#define COUNTER_GAP_S 1800.0
+/* Increments of counters over a longer gap, in real time, are not spread over it. */
+#define COUNTER_GAP_S 7200.0
 
 /* Judging is spread over this time after a block closes, lest a whole host judges in one tick. */
 #define JUDGE_SPREAD_S 300.0
@@ -200,7 +200,7 @@ static void derive_maps(struct pl_track *t, const struct pl_values *v)
 static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl_history_input *in)
 {
 	const struct pl_values *v = &sample->values;
-	const double step_s = (sample->time.mono_s - t->now.mono_s) * t->time_scale;
+	const double step_s = sample->time.mono_s - t->now.mono_s;
 	const bool near = t->sample_count > 0 && step_s >= 0 && step_s < COUNTER_GAP_S;
 	uint64_t u;
 
