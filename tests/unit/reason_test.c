@@ -115,6 +115,8 @@ static void test_names(void)
 
 	(void)verdict_after(&t, (struct shape){ 500, 0, -1, 0, 4 }, 60);
 	is_num(pl_track_reason(&t), PL_REASON_LAZYFREE, "a backlog of MADV_FREE is named");
+	pl_track_describe(&t, &settings, "m", "c", &report);
+	ok(strstr(report.message, "given back is not taken yet") != NULL, "in words, too");
 	(void)verdict_after(&t, (struct shape){ 500, 4, -1, 1, 4 }, 60);
 	ok(t.verdict == PL_VERDICT_LEAKING && pl_track_reason(&t) == PL_REASON_DRIFT,
 	   "and hides no leak beside it");
@@ -127,6 +129,45 @@ static void test_names(void)
 	(void)verdict_after(&t, (struct shape){ 500, 4, -1, 1, 0 }, 60);
 	t.places.blind = true;
 	is_num(pl_track_reason(&t), PL_REASON_DRIFT, "what grows beside it is a leak all the same");
+}
+
+/* A peak of the load, or an even load, and then as many hours; U is the same all the time. */
+static void run_load(struct pl_track *t, double peak_ratio)
+{
+	double cpu_us = 0;
+
+	pl_track_init(t, (struct pl_ident){ 1, 1 }, 1);
+	for (double at_s = 0; at_s <= 40 * 3600; at_s += STEP_S) {
+		struct pl_sample sample = { .time = { at_s, 1.7e9 + at_s }, .age_s = 86400 + at_s };
+
+		cpu_us += STEP_S * 1e4 * (at_s < 30 * 3600 ? peak_ratio : 1);
+		pl_values_set(&sample.values, PL_M_ANON, (uint64_t)(500 * MIB));
+		pl_values_set(&sample.values, PL_M_CPU, (uint64_t)cpu_us);
+		pl_track_add(t, &sample, &settings);
+	}
+}
+
+/* Where it grew is often known long after the verdict: the reason follows, the verdict stays. */
+static void test_retention(void)
+{
+	static struct pl_track t;
+	struct pl_report report;
+	const struct pl_places arenas = {
+		.count = { 1 },
+		.places = { { .region = PL_REGION_ARENA, .share = 1, .grown_bytes = 190 * 1048576.0F } },
+	};
+
+	run_load(&t, 5);
+	is_num(t.verdict, PL_VERDICT_STEADY, "a peak is over");
+	is_num(pl_track_reason(&t), PL_REASON_FLAT, "and nothing is known of it");
+	t.places = arenas;
+	is_num(pl_track_reason(&t), PL_REASON_RETENTION, "until it is known that arenas grew");
+	pl_track_describe(&t, &settings, "m", "c", &report);
+	ok(strstr(report.message, "glibc arenas keep what was freed") != NULL,
+	   "which is told in words");
+	run_load(&t, 1);
+	t.places = arenas;
+	is_num(pl_track_reason(&t), PL_REASON_FLAT, "without a peak they keep nothing");
 }
 
 static void test_blind(void)
@@ -152,6 +193,7 @@ int main(void)
 	test_huge_pages();
 	test_rare_readings();
 	test_names();
+	test_retention();
 	test_blind();
 	return tap_done();
 }
