@@ -20,7 +20,7 @@ import tap  # noqa: E402
 from private_collectd import BUILD, free_port, start, stop, wait_for  # noqa: E402,F401
 from tap import finish, is_near, ok, skip, skip_all  # noqa: E402,F401
 
-STOP_S = 2
+STOP_S = 2  # of a machine that is not starved
 LIFE_S = 240  # no program outlives its test by more than this, even if the test is killed
 
 private.exit_on_signals()

@@ -10,7 +10,7 @@ need_root()
 need_tool("strace")
 need_tool("setpriv")
 FAST = ("--set", "TimeScale=1000", "--set", "Season=false", "--set", "Settle=0",
-        "--set", "DeepReadBudget=50", "--set", "MaxLockTime=5000")
+        "--set", "DeepReadBudget=100", "--set", "MaxLockTime=60s")
 IDLE = ("--set", "IdleMemory=true")
 PATIENCE_S = 75
 directory = work_dir()
@@ -99,7 +99,7 @@ def rows(command):
 def try_record():
     process = program("filler", "--rate", "2M", "--read", 0)
     common = ("record", "--interval", "0.25", "--for", "8", "--set", "TimeScale=600",
-              "--set", "DeepReadBudget=50", "--set", "MaxLockTime=5000")
+              "--set", "DeepReadBudget=100", "--set", "MaxLockTime=60s")
     with_idle = Command("with", *common, *IDLE, str(process.pid))
     without = Command("without", *common, str(process.pid))
     with_idle.process.wait(60)

@@ -61,7 +61,7 @@ def try_stuck(file):
     if file == "smaps_rollup":
         ok(daemon.value("stuck", "memory-anon"), "what does not block is read of the stuck one too")
     times = [row[0] for row in daemon.rows("well", "ps_count")]
-    ok(max(b - a for a, b in zip(times, times[1:])) < 3, file + ": no read is late", times)
+    ok(max(b - a for a, b in zip(times, times[1:])) < 10, file + ": no read is late", times)
     took_s = daemon.stop()
     ok(took_s is not None and took_s < STOP_S, file + ": the daemon stops within 2 s", took_s,
        daemon.log())
