@@ -56,7 +56,8 @@ def try_collectd():
 """, directory, interval=0.2).start(prefix=("valgrind", "--log-file=" + log, *LEAKS,
                                             "--num-callers=40", "--fullpath-after=",
                                             "--keep-debuginfo=yes"))  # the daemon unloads plugins
-    ok(daemon.wait_rows("comers", "ps_count", 60), "collectd works under valgrind", daemon.log())
+    ok(wait_for(lambda: len(daemon.rows("comers", "ps_count")) >= 60, LIFE_S - 60, 1),
+       "collectd works under valgrind", daemon.log())
     ok(daemon.stop() is not None, "and ends")
     with open(log, encoding="utf-8", errors="replace") as file:
         text = file.read()
