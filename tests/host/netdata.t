@@ -17,7 +17,8 @@ LEAKY, STEADY, LATE, TIGHT = "leaky" + tag, "steady" + tag, "late" + tag, "tight
 CONF = """
 [global]
 time scale = 2000
-max lock time = 1000
+max lock time = 60000
+deep read budget = 50
 season = false
 [process %s]
 [process %s]
@@ -115,7 +116,7 @@ ok(not left_s or left_s > 20000 or wait_for(lambda: any(
 
 # a walk of all its mappings is dear, and may be some time ago; a busy machine stops it in the midst,
 # which counts as holding the lock: hence MaxLockTime above
-ok(wait_for(lambda: daemon.last(LEAKY + "_regions", "anon", 300)), "its regions say where it grows",
+ok(wait_for(lambda: daemon.last(LEAKY + "_regions", "anon", 300), 90), "its regions say where it grows",
    sorted(daemon.charts(LEAKY)))
 
 # the live table, where the daemon lets it be called without its cloud

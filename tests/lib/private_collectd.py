@@ -6,6 +6,7 @@ script ends in any way.
 """
 
 import atexit
+import contextlib
 import ctypes
 import glob
 import os
@@ -94,11 +95,21 @@ def program(name, *arguments, life_s, prefix=()):
     return process
 
 
+def _delays_s(pid):
+    """{thread: how long it has waited for a CPU}, as far as the kernel counts that."""
+    found = {}
+    for path in glob.glob("/proc/%d/task/*/schedstat" % pid):
+        with contextlib.suppress(OSError, IndexError), open(path, encoding="ascii") as file:
+            found[path] = int(file.read().split()[1]) / 1e9
+    return found
+
+
 def stop(process, how=signal.SIGTERM):
-    """Ends a process; returns how many seconds it took, or None when it had to be killed. Those are
-    left out in which the machine did not run this script either."""
+    """Ends a process; returns how many seconds it took, or None when it had to be killed. Left out is
+    how long it waited for a CPU, and how long the machine did not run this script either."""
     begin = now = time.monotonic()
     starved_s = 0.0
+    before = after = _delays_s(process.pid)
     if process.poll() is None:
         process.send_signal(how)
     while process.poll() is None:
@@ -109,7 +120,9 @@ def stop(process, how=signal.SIGTERM):
         time.sleep(STEP_S)
         last, now = now, time.monotonic()
         starved_s += max(0.0, now - last - 2 * STEP_S)
-    return time.monotonic() - begin - starved_s
+        after = {**after, **_delays_s(process.pid)}
+    delayed_s = sum(delay_s - before.get(path, 0) for path, delay_s in after.items())
+    return max(0.0, time.monotonic() - begin - max(starved_s, delayed_s))
 
 
 # --- collectd ----------------------------------------------------------------------------------
