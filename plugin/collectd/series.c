@@ -61,6 +61,7 @@ static const struct series series[] = {
 	{ "io_octets", "", IN(io), 2, { PL_M_READ, PL_M_WRITTEN } },
 	{ "io_ops", "", IN(io), 2, { PL_M_READ_CALLS, PL_M_WRITE_CALLS } },
 	{ "ps_disk_octets", "", IN(io), 2, { PL_M_STORAGE_READ, PL_M_STORAGE_WRITE } },
+	{ "bytes", "fd_shmem", IN(fds), 1, { PL_M_FD_SHMEM } },
 	{ "file_handles", "", IN(fds), 1, { PL_M_FDS } },
 	{ "file_handles", "file", IN(fds), 1, { PL_M_FDS_FILE } },
 	{ "file_handles", "socket", IN(fds), 1, { PL_M_FDS_SOCKET } },

@@ -338,7 +338,8 @@ ssize_t pl_procfs_fd_count(const struct pl_procfs *fs, int32_t pid)
 
 ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *fd, void *ctx)
 {
-	static const char *const targets[] = { "/dev/null", "pipe:[123]", "anon_inode:[eventpoll]" };
+	static const char *const targets[] = { "/dev/null", "pipe:[123]", "anon_inode:[eventpoll]",
+		                                   "/memfd:x (deleted)" };
 	const struct tree_process *process = find(pid);
 	const int err = next_error();
 
@@ -348,8 +349,19 @@ ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *
 	if (!process)
 		return -ESRCH;
 	for (int64_t i = 0; i < process->fd_count && i < 1000; i++)
-		fd(ctx, targets[i % 3], strlen(targets[i % 3]));
+		fd(ctx, NULL, targets[i % 4], strlen(targets[i % 4]));
 	return (ssize_t)process->fd_count;
+}
+
+int pl_procfs_fd_bytes(const struct pl_procfs_fd *fd, uint64_t *bytes, uint64_t *inode)
+{
+	const int err = next_error();
+
+	(void)fd;
+	if (err < 0)
+		return err;
+	*bytes = *inode = 4096;
+	return 0;
 }
 
 int pl_procfs_open_file(const struct pl_procfs *fs, int32_t pid, const char *name)

@@ -114,6 +114,20 @@ def runs_out(running, again):
     ok(alarms and "; max_map_count " in alarms[-1]["message"], "in words", alarms)
 
 
+def unmapped(running, again):
+    words = "; memfd files that nobody maps; 256 KiB per fd"
+
+    def judge(told, _):
+        alarms = [line for line in told if line.get("alarm") and line.get("metric") == "shmem"]
+        return (told, alarms), alarms
+
+    told, alarms = second_chance(judge, running, again)
+    ok(alarms and alarms[-1]["where"] == "memfd",
+       "a leak of memory that only descriptors hold is one, and has its place", told)
+    ok(alarms and alarms[-1]["cause"] == "fds" and words in alarms[-1]["message"],
+       "with its cause, in words", told)
+
+
 def main():
     directory = tempfile.mkdtemp(prefix="procleak-names-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
@@ -121,7 +135,8 @@ def main():
     def run(mode):
         return start([BENIGN, mode, str(SECONDS)])
 
-    running = {mode: run(mode) for mode in ("lazyfree", "collapse", "huge", "maps", "retain")}
+    running = {mode: run(mode) for mode in ("lazyfree", "collapse", "huge", "maps", "memfd",
+                                         "retain")}
     has_java = shutil.which("javac") and shutil.which("java")
     if has_java:
         compile_java(directory)
@@ -138,6 +153,7 @@ def main():
     alarms = second_chance(lambda told, _: 2 * ([line for line in told if line.get("alarm")],),
                            running["huge"], lambda: run("huge"))
     ok(alarms, "a leak of huge pages is a leak")
+    unmapped(running["memfd"], lambda: run("memfd"))
     runs_out(running["maps"], lambda: run("maps"))
     if has_java:
         for where, options in HIDDEN.items():

@@ -489,7 +489,7 @@ static void test_groups(void)
 	ok(daemon_side.list_count == 1 && find_list("ps_count", ""), "every group can be turned off");
 	reading.collect = &some;
 	send_reading(&reading);
-	ok(daemon_side.list_count == 8 && find_list("file_handles", "socket"), "and one of them on");
+	ok(daemon_side.list_count == 9 && find_list("file_handles", "socket"), "and one of them on");
 	daemon_side.shutdown();
 }
 

@@ -1,5 +1,6 @@
 /* The dear read on a fake tree: limits of every ancestor, what is absent, what makes no sense. */
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "sample/sample.h"
 
@@ -207,6 +208,7 @@ static void test_fds(void)
 	r = read_deep(10, PL_DEEP_FDS);
 	is_value(&r, PL_M_FDS, 8, "descriptors");
 	is_value(&r, PL_M_FDS_SOCKET, 3, "sockets");
+	is_value(&r, PL_M_FD_SHMEM, 0, "what a name alone says takes no memory");
 	is_absent(&r, PL_M_TCP_LISTEN, "whose state is not known where nothing tells");
 	tree_file(
 		"proc/10/net/tcp",
@@ -222,6 +224,34 @@ static void test_fds(void)
 	is_value(&r, PL_M_TCP_CLOSE_WAIT, 1, "one is half closed");
 	is_value(&r, PL_M_UNIX_CONNECTED, 1, "one is a Unix socket");
 	is_value(&r, PL_M_OPENED, 77, "a server has accepted so many");
+}
+
+/* Its own memory, by the real /proc: a fake tree has no file behind its links. */
+static void test_fd_memory(void)
+{
+	const struct pl_host host = { 0 };
+	static char piece[MIB];
+	struct pl_procfs real;
+	struct pl_deep_reader *own;
+	struct pl_deep_result r = { 0 };
+	const int first = memfd_create("first", MFD_CLOEXEC);
+	const int second = memfd_create("second", MFD_CLOEXEC);
+	FILE *disk = tmpfile();
+
+	/* twice the same, one that is longer than what was written, and one that is no memory */
+	if (first < 0 || second < 0 || dup(first) < 0 || !disk ||
+	    write(first, piece, MIB) != (ssize_t)MIB || ftruncate(second, (off_t)(9 * MIB)) < 0 ||
+	    write(second, piece, MIB) != (ssize_t)MIB || fwrite(piece, 1, MIB, disk) != MIB ||
+	    pl_procfs_open(&real, "/proc", NULL) < 0)
+		abort();
+	own = pl_deep_reader_new(&real, &host);
+	if (!own)
+		abort();
+	is_num(pl_sample_deep(own, getpid(), PL_DEEP_FDS, 1, 0, &r), 0, "it is read");
+	is_value(&r, PL_M_FD_SHMEM, 2 * MIB, "memory that descriptors hold is counted once each");
+	pl_deep_reader_free(own);
+	pl_procfs_close(&real);
+	fclose(disk);
 }
 
 int main(void)
@@ -240,6 +270,7 @@ int main(void)
 	test_rollup();
 	test_io();
 	test_fds();
+	test_fd_memory();
 	pl_deep_reader_free(reader);
 	pl_deep_reader_free(NULL);
 	pl_procfs_close(&fs);

@@ -589,6 +589,13 @@ static void test_fd_target(void)
 		{ "", PL_FD_OTHER, 0 },
 	};
 
+	ok(pl_parse_is_fd_memory(PL_FD_MEMFD, "/memfd:x", 8) &&
+	       pl_parse_is_fd_memory(PL_FD_FILE, "/dev/shm/x (deleted)", 20),
+	   "what only lives as long as it is held");
+	ok(!pl_parse_is_fd_memory(PL_FD_FILE, "/dev/shm/x", 10) &&
+	       !pl_parse_is_fd_memory(PL_FD_FILE, "/dev/shm/", 9) &&
+	       !pl_parse_is_fd_memory(PL_FD_FILE, "/var/x (deleted)", 16),
+	   "and what does not");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		uint64_t inode = 1;
 		const enum pl_fd_kind kind =

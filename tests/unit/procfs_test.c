@@ -174,10 +174,11 @@ static void see_process(void *ctx, int32_t pid, uint64_t inode)
 	seen->sum += pid;
 }
 
-static void see_fd(void *ctx, const char *target, size_t len)
+static void see_fd(void *ctx, const struct pl_procfs_fd *fd, const char *target, size_t len)
 {
 	struct seen *seen = ctx;
 
+	(void)fd;
 	(void)target;
 	seen->count++;
 	seen->sum += (int64_t)len;

@@ -95,8 +95,11 @@ static void ignore_process(void *ctx, int32_t pid, uint64_t inode)
 	++*(int *)ctx;
 }
 
-static void ignore_fd(void *ctx, const char *target, size_t len)
+static void look_at_fd(void *ctx, const struct pl_procfs_fd *fd, const char *target, size_t len)
 {
+	uint64_t number;
+
+	(void)pl_procfs_fd_bytes(fd, &number, &number);
 	(void)target;
 	(void)len;
 	++*(int *)ctx;
@@ -113,7 +116,7 @@ static int use_proc(void)
 	    pl_procfs_scan(&fs, ignore_process, &count) ||
 	    pl_procfs_read(&fs, getpid(), "stat", buf, sizeof(buf)) <= 0 ||
 	    pl_procfs_read_whole(&fs, getpid(), "smaps", buf, sizeof(buf)) <= 0 ||
-	    pl_procfs_fds(&fs, getpid(), ignore_fd, &count) <= 0)
+	    pl_procfs_fds(&fs, getpid(), look_at_fd, &count) <= 0)
 		return 1;
 	pl_evidence_gather(&fs, getpid(), true, &facts);
 	pl_procfs_close(&fs);

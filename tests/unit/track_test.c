@@ -67,6 +67,22 @@ static void shared_leak(double t_s, struct pl_values *v)
 	put(v, PL_M_SHMEM, 50 * MIB + 3 * MIB * t_s / HOUR);
 }
 
+/* What nobody maps is seen by rollups alone, here one an hour. */
+static void unmapped_leak(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + hiss(t_s));
+	put(v, PL_M_SHMEM, 10 * MIB);
+	if (fmod(t_s, HOUR) < 300)
+		put(v, PL_M_FD_SHMEM, 20 * MIB + 3 * MIB * t_s / HOUR);
+}
+
+/* What descriptors hold is mapped, too: it is there once. */
+static void mapped_too(double t_s, struct pl_values *v)
+{
+	shared_leak(t_s, v);
+	put(v, PL_M_FD_SHMEM, 50 * MIB + 3 * MIB * t_s / HOUR);
+}
+
 static void fd_leak(double t_s, struct pl_values *v)
 {
 	put(v, PL_M_ANON, 300 * MIB + hiss(t_s));
@@ -140,6 +156,14 @@ static void test_leaks(void)
 	o = judge(4 * DAY, 300, shared_leak);
 	ok(o.alarms >= 1 && strcmp(o.first.metric, "shmem") == 0, "shared memory");
 	is_str(o.first.where, "shmem", "is where it leaks");
+	o = judge(4 * DAY, 300, unmapped_leak);
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "shmem") == 0, "shared memory that is not mapped");
+	is_near(o.first.rate_bytes_per_hour / MIB, 3, 0.3, "and its rate");
+	is_str(o.first.where, "memfd", "which is where it leaks");
+	ok(strstr(o.first.message, "memfd files that nobody maps") != NULL, "in words");
+	o = judge(4 * DAY, 300, mapped_too);
+	is_near(o.first.rate_bytes_per_hour / MIB, 3, 0.3, "what is mapped as well counts once");
+	is_str(o.first.where, "shmem", "and is where the regions say");
 	o = judge(4 * DAY, 60, fd_leak);
 	ok(o.alarms >= 1 && strcmp(o.first.metric, "fds") == 0, "descriptors");
 	is_near(o.first.rate_bytes_per_hour, 20, 2, "their rate is a count");

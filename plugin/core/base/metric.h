@@ -70,6 +70,7 @@ enum pl_tier { PL_TIER_PULSE, PL_TIER_ROLLUP, PL_TIER_REGIONS, PL_TIER_IDLE };
 	X(FDS_EVENT, "fds_event", COUNT, GAUGE, ROLLUP, "eventfd, epoll, timerfd, inotify, signalfd")  \
 	X(FDS_MEMFD, "fds_memfd", COUNT, GAUGE, ROLLUP, "descriptors of memfd files")                  \
 	X(FDS_OTHER, "fds_other", COUNT, GAUGE, ROLLUP, "other descriptors")                           \
+	X(FD_SHMEM, "fd_shmem_bytes", BYTES, GAUGE, ROLLUP, "shared memory held by descriptors")       \
 	X(CONNECTIONS, "connections", COUNT, GAUGE, ROLLUP, "connected sockets (not listening)")       \
 	X(OPENED, "connections_opened", COUNT, COUNTER, ROLLUP,                                        \
 	  "TCP connections opened in its namespace")                                                   \

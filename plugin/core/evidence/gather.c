@@ -51,8 +51,9 @@ struct gathering {
 };
 
 /* "socket:[123]" and "pipe:[456]" are told by their kind, files by their path. */
-static void take_fd(void *ctx, const char *target, size_t len)
+static void take_fd(void *ctx, const struct pl_procfs_fd *fd, const char *target, size_t len)
 {
+	(void)fd;
 	struct gathering *g = ctx;
 	char name[PL_EVIDENCE_TEXT];
 	uint64_t inode;

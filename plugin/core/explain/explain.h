@@ -28,6 +28,7 @@ struct pl_explain_subject {
 	const struct pl_attribution *attribution; /* NULL: none */
 	const struct pl_places *places;
 	const struct pl_place *place; /* of most of the growth; NULL: unknown */
+	bool unmapped;                /* it is in no mapping: only descriptors hold it */
 	double rate_per_h;
 	double rate_low;
 	double rate_high;

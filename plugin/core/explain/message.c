@@ -110,7 +110,7 @@ static const char *what_grows(const struct pl_explain_subject *s)
 	if (s->nobody)
 		return "memory outside of its processes";
 	if (series == PL_SERIES_SHMEM)
-		return "shared memory";
+		return s->unmapped ? "memfd files that nobody maps" : "shared memory";
 	if (series == PL_SERIES_UNTOUCHED)
 		return "untouched mappings";
 	return counts(series) ? "" : "anonymous memory";

@@ -149,3 +149,14 @@ enum pl_fd_kind pl_parse_fd_target(const char *target, size_t len, uint64_t *ino
 		return PL_FD_FILE;
 	return PL_FD_OTHER;
 }
+
+bool pl_parse_is_fd_memory(enum pl_fd_kind kind, const char *target, size_t len)
+{
+	static const char end[] = " (deleted)";
+	static const size_t end_len = sizeof(end) - 1;
+	struct pl_scan scan = pl_scan_text(target, len);
+
+	return kind == PL_FD_MEMFD ||
+	       (kind == PL_FD_FILE && pl_scan_literal(&scan, LITERAL("/dev/shm/")) && len >= end_len &&
+	        memcmp(target + len - end_len, end, end_len) == 0);
+}

@@ -115,6 +115,9 @@ enum pl_fd_kind {
 	PL_FD_OTHER,
 };
 
+/* A memfd, or POSIX shared memory that was unlinked: it lives as long as it is open or mapped. */
+bool pl_parse_is_fd_memory(enum pl_fd_kind kind, const char *target, size_t len);
+
 /* The target of a link in /proc/PID/fd. For a socket *inode is its number, else 0. Never fails. */
 enum pl_fd_kind pl_parse_fd_target(const char *target, size_t len, uint64_t *inode);
 

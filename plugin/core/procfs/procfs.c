@@ -260,6 +260,11 @@ struct fd_listing {
 	void *ctx;
 };
 
+struct pl_procfs_fd {
+	int dir_fd;
+	const char *name; /* its number */
+};
+
 static void fd_entry(void *ctx, const struct dirent_record *record)
 {
 	struct fd_listing *listing = ctx;
@@ -274,7 +279,23 @@ static void fd_entry(void *ctx, const struct dirent_record *record)
 		return;
 	}
 	listing->count++;
-	listing->fd(listing->ctx, target, (size_t)len);
+	const struct pl_procfs_fd fd = { listing->dir_fd, record->name };
+
+	listing->fd(listing->ctx, &fd, target, (size_t)len);
+}
+
+int pl_procfs_fd_bytes(const struct pl_procfs_fd *fd, uint64_t *bytes, uint64_t *inode)
+{
+	struct statx file;
+
+	/* a name proves nothing: in a mount namespace of its own it may be FUSE, which could hang us */
+	if (statx(fd->dir_fd, fd->name, AT_STATX_DONT_SYNC, STATX_BLOCKS | STATX_INO, &file) < 0)
+		return error_of(errno);
+	if (file.stx_dev_major != 0)
+		return -ENOTSUP;
+	*bytes = file.stx_blocks * 512;
+	*inode = file.stx_ino;
+	return 0;
 }
 
 ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *fd, void *ctx)

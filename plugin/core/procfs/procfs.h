@@ -63,8 +63,16 @@ ssize_t pl_procfs_fd_count(const struct pl_procfs *fs, int32_t pid);
  * A descriptor that closes meanwhile is passed over. Returns -EACCES also when the directory may be
  * listed and its links may not be read.
  */
-typedef void pl_procfs_fd_fn(void *ctx, const char *target, size_t len);
+struct pl_procfs_fd;
+typedef void pl_procfs_fd_fn(void *ctx, const struct pl_procfs_fd *fd, const char *target,
+                             size_t len);
 ssize_t pl_procfs_fds(const struct pl_procfs *fs, int32_t pid, pl_procfs_fd_fn *fd, void *ctx);
+
+/*
+ * What the file behind a descriptor takes, while `fd` is called with it, and the number of its
+ * inode. -ENOTSUP when it lies on a disk. Asks no filesystem that may be slow to answer.
+ */
+int pl_procfs_fd_bytes(const struct pl_procfs_fd *fd, uint64_t *bytes, uint64_t *inode);
 
 /*
  * Opens PID/`name` for reads at any place; the caller closes it. What is opened as "mem" or

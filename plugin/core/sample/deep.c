@@ -105,6 +105,8 @@ static void read_io(struct pl_deep_reader *reader, int32_t pid, struct pl_deep_r
 	settle(err, &values, out);
 }
 
+#define INODE_SLOTS 512
+
 struct fd_count {
 	struct pl_deep_reader *reader;
 	int32_t pid;
@@ -114,7 +116,21 @@ struct fd_count {
 	bool sockets_tried;
 	uint64_t kinds[PL_FD_OTHER + 1];
 	uint64_t by_metric[PL_METRIC_COUNT];
+	uint64_t memory_bytes;
+	uint64_t inodes[INODE_SLOTS]; /* of what was counted: several descriptors may share it */
 };
+
+/* What it takes although nobody maps it. */
+static void count_memory(struct fd_count *count, const struct pl_procfs_fd *fd)
+{
+	uint64_t bytes;
+	uint64_t inode;
+
+	if (pl_procfs_fd_bytes(fd, &bytes, &inode) < 0 || count->inodes[inode % INODE_SLOTS] == inode)
+		return;
+	count->inodes[inode % INODE_SLOTS] = inode;
+	count->memory_bytes += bytes;
+}
 
 static void count_socket(struct fd_count *count, uint64_t inode)
 {
@@ -131,7 +147,7 @@ static void count_socket(struct fd_count *count, uint64_t inode)
 		count->by_metric[metric]++;
 }
 
-static void count_fd(void *ctx, const char *target, size_t len)
+static void count_fd(void *ctx, const struct pl_procfs_fd *fd, const char *target, size_t len)
 {
 	struct fd_count *count = ctx;
 	uint64_t inode;
@@ -140,6 +156,8 @@ static void count_fd(void *ctx, const char *target, size_t len)
 	count->kinds[kind]++;
 	if (kind == PL_FD_SOCKET)
 		count_socket(count, inode);
+	else if (pl_parse_is_fd_memory(kind, target, len))
+		count_memory(count, fd);
 }
 
 /* A connection is a TCP socket in any state but listening, or a connected Unix one. */
@@ -199,6 +217,7 @@ static void read_fds(struct pl_deep_reader *reader, int32_t pid, double now_s, d
 	pl_values_set(&out->values, PL_M_FDS, (uint64_t)total);
 	for (size_t k = 0; k <= PL_FD_OTHER; k++)
 		pl_values_set(&out->values, metric_of_kind[k], count.kinds[k]);
+	pl_values_set(&out->values, PL_M_FD_SHMEM, count.memory_bytes);
 	if (count.sockets || !count.sockets_tried)
 		set_connections(&count, &out->values);
 	if (count.sockets)

@@ -202,6 +202,8 @@ static const struct pl_state_field track_fields[] = {
 	FIELD(struct pl_track, limit_bytes, F64),
 	FIELD(struct pl_track, anon_bytes, F64),
 	FIELD(struct pl_track, shmem_bytes, F64),
+	FIELD(struct pl_track, held_bytes, F32),
+	FIELD(struct pl_track, held_s, F32),
 	FIELD(struct pl_track, fds, F64),
 	FIELD(struct pl_track, fd_limit, F64),
 	FIELD(struct pl_track, threads, F64),

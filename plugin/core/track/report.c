@@ -100,6 +100,15 @@ static const char *unit_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* NULL where it is not known, or in no region. */
+static const struct pl_place *leader_of(const struct pl_track *t)
+{
+	const bool is_unmapped = t->worst == PL_TRACKED_SHMEM && pl_track_is_unmapped(t);
+
+	return is_bytes(t->worst) && !is_unmapped ? pl_places_leader(&t->places, set_of(t->worst))
+	                                          : NULL;
+}
+
 static void word(const struct pl_track *t, const struct pl_track_nobody *nobody, uint32_t sum_of,
                  struct pl_report *r)
 {
@@ -115,7 +124,8 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.cause = r->cause,
 		.attribution = is_bytes(t->worst) ? &t->attribution : NULL,
 		.places = &t->places,
-		.place = is_bytes(t->worst) ? pl_places_leader(&t->places, set_of(t->worst)) : NULL,
+		.place = leader_of(t),
+		.unmapped = t->worst == PL_TRACKED_SHMEM && pl_track_is_unmapped(t),
 		.rate_per_h = r->rate_bytes_per_hour,
 		.rate_low = r->rate_low,
 		.rate_high = r->rate_high,
@@ -138,11 +148,12 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 
 static const char *where_of(const struct pl_track *t, enum pl_series series, double since_s)
 {
-	const struct pl_place *place =
-		is_bytes(t->worst) ? pl_places_leader(&t->places, set_of(t->worst)) : NULL;
+	const struct pl_place *place = leader_of(t);
 
 	if (place)
 		return pl_region_name((enum pl_region)place->region);
+	if (t->worst == PL_TRACKED_SHMEM && pl_track_is_unmapped(t))
+		return pl_region_name(PL_REGION_MEMFD);
 	return pl_explain_where(&t->history, series, since_s);
 }
 

@@ -4,6 +4,9 @@
 
 /* A rollup may be an hour away on a process that is dear to read. */
 #define LAZYFREE_KEPT_S (6.0 * 3600)
+#define HELD_KEPT_S LAZYFREE_KEPT_S
+
+#define UNMAPPED_SHARE 0.5
 
 /* Increments of counters over a longer gap, in real time, are not spread over it. */
 #define COUNTER_GAP_S 7200.0
@@ -32,6 +35,7 @@ void pl_track_init(struct pl_track *t, struct pl_ident ident, double time_scale)
 		.time_scale = time_scale > 0 ? time_scale : 1,
 		.judge_due_s = -1,
 		.lazyfree_s = -1,
+		.held_s = -1,
 	};
 	for (size_t i = 0; i < PL_TRACKED_COUNT; i++)
 		pl_judge_state_init(&t->judged[i]);
@@ -124,6 +128,36 @@ static void derive_gauge(const struct pl_values *v, enum pl_metric metric, enum 
 		put(in, series, (double)value);
 }
 
+static double held_now(const struct pl_track *t)
+{
+	const bool fresh = t->held_s >= 0 && t->history.clock_s - (double)t->held_s < HELD_KEPT_S;
+
+	return fresh ? (double)t->held_bytes : 0;
+}
+
+/*
+ * What descriptors hold may be mapped as well, and nobody tells which part: of the two the greater
+ * is known to be there.
+ */
+static void derive_shmem(struct pl_track *t, const struct pl_values *v, struct pl_history_input *in)
+{
+	uint64_t value;
+
+	if (pl_values_get(v, PL_M_FD_SHMEM, &value)) {
+		t->held_bytes = (float)value;
+		t->held_s = (float)t->history.clock_s;
+	}
+	if (!pl_values_get(v, PL_M_SHMEM, &value))
+		return;
+	t->shmem_bytes = (double)value;
+	put(in, PL_SERIES_SHMEM, fmax((double)value, held_now(t)));
+}
+
+bool pl_track_is_unmapped(const struct pl_track *t)
+{
+	return held_now(t) - t->shmem_bytes > UNMAPPED_SHARE * held_now(t);
+}
+
 /* A limit, what counts against it, and its name. */
 struct limit_row {
 	enum pl_metric limit;
@@ -175,8 +209,6 @@ static void derive_limits(struct pl_track *t, const struct pl_values *v)
 		t->limit_bytes = (double)value;
 	if (pl_values_get(v, PL_M_ANON, &value))
 		t->anon_bytes = (double)value;
-	if (pl_values_get(v, PL_M_SHMEM, &value))
-		t->shmem_bytes = (double)value;
 	if (pl_values_get(v, PL_M_FDS, &value))
 		t->fds = (double)value;
 	if (pl_values_get(v, PL_M_RLIMIT_NOFILE, &value))
@@ -210,7 +242,7 @@ static void derive(struct pl_track *t, const struct pl_sample *sample, struct pl
 		t->u_bytes = (double)u;
 		derive_untouched(v, u + lazyfree_now(t, v), in);
 	}
-	derive_gauge(v, PL_M_SHMEM, PL_SERIES_SHMEM, in);
+	derive_shmem(t, v, in);
 	derive_gauge(v, PL_M_THREADS, PL_SERIES_THREADS, in);
 	derive_gauge(v, PL_M_FDS, PL_SERIES_FDS, in);
 	derive_gauge(v, PL_M_CONNECTIONS, PL_SERIES_CONNECTIONS, in);
@@ -287,7 +319,8 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 
 	if (tracked == PL_TRACKED_U || tracked == PL_TRACKED_SHMEM) {
 		/* Shared memory may be charged to others: it counts only where it is what grows. */
-		in.used = tracked == PL_TRACKED_U ? t->anon_bytes : t->anon_bytes + t->shmem_bytes;
+		in.used = tracked == PL_TRACKED_U ? t->anon_bytes
+		                                  : t->anon_bytes + fmax(t->shmem_bytes, held_now(t));
 		in.limit = in.used < t->limit_bytes ? t->limit_bytes : 0;
 		/* where others use the same limit up, what they leave is what counts */
 		if (t->memory_room.kind != PL_LIMIT_NONE)

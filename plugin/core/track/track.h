@@ -77,6 +77,8 @@ struct pl_track {
 	double limit_bytes; /* 0: none is known */
 	double anon_bytes;  /* resident, now */
 	double shmem_bytes; /* likewise */
+	float held_bytes;   /* shared memory that descriptors hold, by the last rollup */
+	float held_s;       /* track time of that; below 0: never */
 	double fds;
 	double fd_limit;
 	double threads;
@@ -125,6 +127,9 @@ bool pl_track_is_idle(const struct pl_track *track, const struct pl_settings *se
 
 /* What a reading of the regions said; for the words of the next report. */
 void pl_track_set_places(struct pl_track *track, const struct pl_ledger *ledger);
+
+/* The shared memory that grows is not mapped: only descriptors hold it, and no region tells it. */
+bool pl_track_is_unmapped(const struct pl_track *track);
 
 /* The numbers that become series: rate, interval, leaked, detection floor... in real units. */
 void pl_track_findings(const struct pl_track *track, struct pl_findings *out);

@@ -1,13 +1,14 @@
 /*
  * Growth that has a name of its own, and leaks that have something special:
  *
- *   benign lazyfree|collapse|huge|maps|retain SECONDS
+ *   benign lazyfree|collapse|huge|maps|memfd|retain SECONDS
  *
  * lazyfree: touches ever more memory and gives all of it back with MADV_FREE. collapse: has small
  * pages with holes between them made into huge ones, bit by bit. huge: leaks memory that is huge
- * from the start. maps: leaks a page in a mapping of its own, over and over. retain: after a sixth
- * of the time threads allocate a lot and free it, but for what lies on top of each arena. Says
- * "ready" before it begins, "cannot" where the kernel cannot.
+ * from the start. maps: leaks a page in a mapping of its own, over and over. memfd: leaks memfd
+ * files that it writes and never maps. retain: after a sixth of the time threads allocate a lot and
+ * free it, but for what lies on top of each arena. Says "ready" before it begins, "cannot" where
+ * the kernel cannot.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #define SPACE (400 * MIB)
 #define STEP_NS 100000000L
 #define MAPS 80 /* a step */
+#define KEPT (MIB / 4)
 #define THREADS 8
 #define BLOCKS 24000 /* of 1 KiB: 24 MiB an arena */
 
@@ -91,6 +93,15 @@ static void maps(void)
 	}
 }
 
+static void leak_memfd(void)
+{
+	static const char piece[KEPT];
+	const int fd = memfd_create("kept", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, piece, sizeof(piece)) != sizeof(piece))
+		exit(1);
+}
+
 static void *burst(void *arg)
 {
 	static _Thread_local void *blocks[BLOCKS];
@@ -146,6 +157,8 @@ int main(int argc, char **argv)
 			huge(step);
 		else if (strcmp(mode, "maps") == 0)
 			maps();
+		else if (strcmp(mode, "memfd") == 0)
+			leak_memfd();
 		else if (strcmp(mode, "retain") == 0)
 			retain(step, steps);
 	}
