@@ -409,6 +409,7 @@ static double saved_sample_count_of(const char *path, uint64_t start_ticks)
 }
 
 #define FIRST_BOOT "8f7c1e52-6a0d-4b3e-9c55-2d1f0a9b7e31"
+#define SECOND_BOOT "00000000-6a0d-4b3e-9c55-2d1f0a9b7e31"
 
 static void write_boot_id(const char *text)
 {
@@ -464,7 +465,7 @@ static void test_less_is_seen(void)
 	engine = start(&seen, settings);
 	ok(strstr(seen.last_log, "restored 1 matches, 1 processes") != NULL, "nor one that is cut");
 	pl_engine_free(engine);
-	write_boot_id("00000000-6a0d-4b3e-9c55-2d1f0a9b7e31\n");
+	write_boot_id(SECOND_BOOT "\n");
 	engine = start(&seen, settings);
 	ok(strstr(seen.last_log, "restored 1 matches, 0 processes") != NULL, "another one is");
 	pl_engine_free(engine);
@@ -1168,6 +1169,7 @@ struct other_count {
 	const char *path;
 	uint64_t sample_count;
 	double base_bytes;
+	double gone_cpu_us; /* of those who ended */
 };
 
 static void take_other_count(void *ctx, const struct pl_state_other *other)
@@ -1178,6 +1180,7 @@ static void take_other_count(void *ctx, const struct pl_state_other *other)
 		return;
 	count->sample_count = other->track.sample_count;
 	count->base_bytes = (double)pl_cgroup_unexplained_bytes(&other->base);
+	count->gone_cpu_us = (double)other->gone[PL_COUNTER_CPU];
 }
 
 static struct other_count saved_other(const char *state, const char *path)
@@ -1238,6 +1241,34 @@ static void make_charge(const char *directory)
 	fclose(file);
 }
 
+/* A daemon that lives for so long, to the second. */
+static void live_from(struct seen *seen, const char *const settings[][3], double from_s,
+                      double to_s)
+{
+	struct pl_engine *engine = start(seen, settings);
+
+	tick(engine, seen, from_s);
+	tick(engine, seen, to_s);
+	pl_engine_free(engine);
+}
+
+/* One of three has ended while there was no daemon. */
+static void check_waiting(struct seen *seen, const char *const settings[][3], const char *state)
+{
+	remove_process(1002);
+	live_from(seen, settings, 8400, 8430);
+	is_num((double)saved_other(state, "").sample_count, 14,
+	       "who is not found yet is waited for, lest the sum seem to fall");
+	live_from(seen, settings, 9000, 9059);
+	is_num((double)saved_other(state, "").sample_count, 14,
+	       "also after a daemon that ended before they were found");
+	live_from(seen, settings, 9600, 9661);
+	is_num((double)saved_other(state, "").sample_count, 15, "but not for longer than a minute");
+	write_boot_id(SECOND_BOOT "\n");
+	live_from(seen, settings, 10200, 10210);
+	is_num((double)saved_other(state, "").sample_count, 2, "after a boot it begins anew");
+}
+
 /* What has a history besides processes: it goes on after a restart, where it was. */
 static void test_others_are_saved(void)
 {
@@ -1256,12 +1287,14 @@ static void test_others_are_saved(void)
 	snprintf(cgroups, sizeof(cgroups), "%s/cgroups", root);
 	write_boot_id(FIRST_BOOT "\n");
 	make_charge(cgroups);
-	for (int pid = 1000; pid < 1003; pid++) {
+	for (int pid = 1000; pid < 1004; pid++) {
 		put_worker(pid, 10, 10240);
 		write_file(pid, "cgroup", "0::/pool\n");
 	}
 	engine = start(&seen, settings);
 	for (int i = 0; i < 10; i++) {
+		if (i == 5)
+			remove_process(1003);
 		write_charge(cgroups, 10 + 4U * (unsigned)i);
 		tick(engine, &seen, 600.0 * i);
 	}
@@ -1270,20 +1303,17 @@ static void test_others_are_saved(void)
 	cgroup = saved_other(state, "/pool");
 	is_num((double)sum.sample_count, 10, "the history of a sum is saved");
 	ok(cgroup.sample_count > 2, "so is that of a cgroup");
+	ok(sum.gone_cpu_us > 0, "and what those had counted who ended");
 	engine = start(&seen, settings);
 	for (int i = 10; i < 14; i++)
 		tick(engine, &seen, 600.0 * i);
 	pl_engine_free(engine);
 	is_num((double)saved_other(state, "").sample_count, 14, "that of the sum goes on");
+	is_num(saved_other(state, "").gone_cpu_us, sum.gone_cpu_us, "with those who ended");
 	ok(saved_other(state, "/pool").sample_count > cgroup.sample_count, "as does the cgroup's");
 	is_num(saved_other(state, "/pool").base_bytes, cgroup.base_bytes,
 	       "from where it was the least");
-	remove_process(1002);
-	engine = start(&seen, settings);
-	tick(engine, &seen, 8400);
-	pl_engine_free(engine);
-	is_num((double)saved_other(state, "").sample_count, 14,
-	       "who is not found yet is waited for, lest the sum seem to fall");
+	check_waiting(&seen, settings, state);
 	remove(state);
 	write_boot_id(NULL);
 	for (int pid = 1000; pid < 1002; pid++)

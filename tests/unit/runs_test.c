@@ -1,4 +1,5 @@
 /* Processes of one match: restarts, siblings, one alarm for all. */
+#include "explain/runs.h"
 #include "track/family.h"
 
 #include "series.h"
@@ -178,11 +179,89 @@ static void test_causes(void)
 	is_num(r.cause, PL_CAUSE_UNKNOWN, "but not with what: nothing tells load and time apart");
 }
 
+#define MOST 12
+
+/*
+ * What is said of `n` runs of an hour of which number i grew by grown[i] while it counted
+ * opened[i].
+ */
+static struct pl_attribution compare(size_t n, const double *grown, const double *opened)
+{
+	struct pl_run runs[MOST];
+	struct pl_run_drivers drivers[MOST];
+	struct pl_attribution out;
+
+	for (size_t i = 0; i < n; i++) {
+		runs[i] = (struct pl_run){ .begin_s = (double)i * HOUR,
+			                       .end_s = (double)(i + 1) * HOUR,
+			                       .grown = grown[i] };
+		drivers[i] = (struct pl_run_drivers){ .known = 1U << PL_DRIVER_OPENED };
+		drivers[i].amount[PL_DRIVER_OPENED] = (float)opened[i];
+	}
+	pl_explain_runs(runs, drivers, n, &out);
+	return out;
+}
+
+/* How `n` runs that open 1000 connections are told which differ by `swing` of that. */
+static struct pl_attribution compare_loads(size_t n, double swing, double share)
+{
+	double grown[MOST];
+	double opened[MOST];
+
+	for (size_t i = 0; i < n; i++) {
+		opened[i] = 1000 * (1 + swing * (i % 3 == 0 ? 1 : i % 3 == 1 ? 0 : -1));
+		/* of which noise that does not follow the load */
+		grown[i] =
+			10e3 * (share * opened[i] + (1 - share) * 1000) + (share < 1 ? 4e5 * noise_at(i) : 0);
+	}
+	return compare(n, grown, opened);
+}
+
+static void test_flows(void)
+{
+	struct pl_attribution a = compare_loads(6, 0.5, 1);
+
+	is_num(a.driver, PL_DRIVER_OPENED, "six runs that differ tell load from time");
+	is_near(a.per_unit, 10e3, 100, "with the bytes of each");
+	is_num(compare_loads(5, 0.5, 1).cause, PL_CAUSE_UNKNOWN, "five are too few for that");
+	is_num(compare_loads(MOST, 0.05, 1).cause, PL_CAUSE_UNKNOWN,
+	       "nor do runs that hardly differ, however many");
+	a = compare_loads(MOST, 0.5, 0.45);
+	ok(a.share[PL_DRIVER_OPENED] > 0.4F && a.share[PL_DRIVER_OPENED] < 0.5F,
+	   "a load that explains less than half of it");
+	is_num(a.cause, PL_CAUSE_UNKNOWN, "is not its cause");
+}
+
+/* Half a day that begins with 100 MiB without a connection, then 50 KB for each. */
+static void test_start(void)
+{
+	static struct pl_history h;
+	struct pl_run_drivers drivers;
+
+	pl_history_init(&h);
+	for (double t_s = 0; t_s <= 12 * HOUR; t_s += 60) {
+		const double count = fmax(0, (t_s - 3 * HOUR) / 60);
+		struct pl_history_input sample = { .present =
+			                                   1U << PL_SERIES_U | 1U << PL_SERIES_CONNECTIONS };
+		unsigned closed;
+
+		sample.value[PL_SERIES_U] =
+			(float)(200 * MIB + 100 * MIB * fmin(1, t_s / (2 * HOUR)) + 50e3 * count);
+		sample.value[PL_SERIES_CONNECTIONS] = (float)count;
+		pl_history_add(&h, 1000 + t_s, 1, &sample, &closed);
+	}
+	pl_explain_run(&h, &(struct pl_run){ .end_s = 12 * HOUR, .grown = 540 * 50e3 }, &drivers);
+	ok((drivers.known >> PL_DRIVER_CONNECTIONS) & 1, "what a run held is known");
+	is_near(drivers.amount[PL_DRIVER_CONNECTIONS], 540, 30, "without what its start took");
+}
+
 int main(void)
 {
 	test_recycling();
 	test_jobs();
 	test_siblings();
 	test_causes();
+	test_flows();
+	test_start();
 	return tap_done();
 }
