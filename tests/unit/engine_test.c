@@ -1052,6 +1052,47 @@ static void test_stuck(void)
 	remove_process(51);
 }
 
+/* Regions are read one process at a time: one that hangs must not be waited for by the others. */
+static void test_stuck_regions(void)
+{
+	static const char *const settings[][3] = { { "s", "Command", "stuck" },
+		                                       { "f", "Command", "fine" },
+		                                       { NULL, "ReadTimeout", "1" },
+		                                       { NULL, NULL, NULL } };
+	static struct seen seen;
+	const struct pl_reading *reading = NULL;
+	struct pl_engine *engine;
+	char path[512];
+	double at_s = 0;
+
+	put_process(&(struct fake){
+		.pid = 60, .ppid = 1, .comm = "stuck", .start_ticks = 10, .anon_kib = 100 });
+	put_process(
+		&(struct fake){ .pid = 61, .ppid = 1, .comm = "fine", .start_ticks = 10, .anon_kib = 100 });
+	snprintf(path, sizeof(path), "%s/60/smaps", root);
+	if (mkfifo(path, 0600) != 0)
+		abort();
+	write_file(61, "smaps",
+	           "10000000-10019000 rw-p 00000000 00:00 0 [heap]\nSize: 100 kB\nRss: 100 kB\n"
+	           "Pss: 100 kB\nAnonymous: 100 kB\n");
+	engine = start(&seen, settings);
+	for (; at_s < 400 && !(reading && reading->regions); at_s += 1) {
+		seen.count = 0;
+		pl_engine_tick(engine, (struct pl_time){ at_s, 1700000000 + at_s });
+		reading = find(&seen, PL_SUBJECT_MATCH, "f", 0);
+		usleep(50000);
+	}
+	ok(reading && reading->regions && reading->regions->bytes[PL_REGION_HEAP] == 100 * 1024,
+	   "the regions of others are read while those of one hang");
+	ok(strstr(seen.last_log, "reading process 60 hangs") != NULL, "which is said");
+	reading = find(&seen, PL_SUBJECT_MATCH, "s", 0);
+	ok(reading && !reading->regions && value_of(reading, PL_M_THREADS) == 1,
+	   "and it goes on being pulsed");
+	pl_engine_free(engine);
+	remove_process(60);
+	remove_process(61);
+}
+
 /* "Unreadable" is an alert of its own, and so is its end. */
 static void test_unreadable(void)
 {
@@ -1241,6 +1282,46 @@ static void make_charge(const char *directory)
 	fclose(file);
 }
 
+/* Groups that nobody configured: a unit's, but what a login started has only its name. */
+static void test_auto_names(void)
+{
+	static const char *const settings[][3] = { { NULL, "Auto", "true" },
+		                                       { NULL, "AutoMinSize", "1M" },
+		                                       { NULL, NULL, NULL } };
+	static const struct {
+		const char *comm;
+		const char *cgroup;
+		const char *name;
+	} rows[] = {
+		{ "server", "0::/system.slice/api.service\n", "api.service" },
+		{ "worker", "0::/system.slice/api.service\n", "api.service" },
+		{ "bash", "0::/user.slice/user-1000.slice/session-3.scope\n", "bash" },
+		{ "tail", "0::/user.slice/user-1000.slice/session-3.scope\n", "tail" },
+		{ "init", "0::/init.scope\n", "init" },
+		{ "a/b \"c'\\", "0::/\n", "a_b__c__" },
+	};
+	enum { COUNT = sizeof(rows) / sizeof(rows[0]), FIRST = 1500 };
+	static struct seen seen;
+	struct pl_engine *engine;
+
+	for (int i = 0; i < COUNT; i++) {
+		put_process(
+			&(struct fake){ .pid = FIRST + i, .ppid = 1, .comm = rows[i].comm, .anon_kib = 4000 });
+		write_file(FIRST + i, "cgroup", rows[i].cgroup);
+	}
+	engine = start(&seen, settings);
+	for (int i = 0; i < 4; i++)
+		tick(engine, &seen, 10 * i);
+	for (int i = 0; i < COUNT; i++) {
+		const struct pl_reading *reading = find(&seen, PL_SUBJECT_MATCH, rows[i].name, 0);
+
+		ok(reading && reading->process_count == (i < 2 ? 2 : 1), rows[i].name);
+	}
+	pl_engine_free(engine);
+	for (int i = 0; i < COUNT; i++)
+		remove_process(FIRST + i);
+}
+
 /* A daemon that lives for so long, to the second. */
 static void live_from(struct seen *seen, const char *const settings[][3], double from_s,
                       double to_s)
@@ -1255,6 +1336,8 @@ static void live_from(struct seen *seen, const char *const settings[][3], double
 /* One of three has ended while there was no daemon. */
 static void check_waiting(struct seen *seen, const char *const settings[][3], const char *state)
 {
+	struct other_count before;
+
 	remove_process(1002);
 	live_from(seen, settings, 8400, 8430);
 	is_num((double)saved_other(state, "").sample_count, 14,
@@ -1264,6 +1347,14 @@ static void check_waiting(struct seen *seen, const char *const settings[][3], co
 	       "also after a daemon that ended before they were found");
 	live_from(seen, settings, 9600, 9661);
 	is_num((double)saved_other(state, "").sample_count, 15, "but not for longer than a minute");
+	for (int pid = 1000; pid < 1002; pid++)
+		remove_process(pid);
+	before = saved_other(state, "/pool");
+	live_from(seen, settings, 9700, 9710);
+	ok(before.sample_count > 0 && saved_other(state, "/pool").sample_count == before.sample_count,
+	   "a cgroup in which nobody was met yet is saved as it was");
+	for (int pid = 1000; pid < 1002; pid++)
+		put_worker(pid, 10, 10240);
 	write_boot_id(SECOND_BOOT "\n");
 	live_from(seen, settings, 10200, 10210);
 	is_num((double)saved_other(state, "").sample_count, 2, "after a boot it begins anew");
@@ -1618,8 +1709,10 @@ int main(void)
 	test_routine_share();
 	test_degrading();
 	test_stuck();
+	test_stuck_regions();
 	test_unreadable();
 	test_slow_disk();
+	test_auto_names();
 	test_sum_evidence();
 	test_others_are_saved();
 	test_runs_evidence();

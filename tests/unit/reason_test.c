@@ -29,10 +29,10 @@ struct shape {
 struct pace {
 	double step_s;       /* between two readings */
 	unsigned huge_every; /* of these tells the huge pages */
-	double huge_from_s;  /* and none before */
+	double huge_until_s; /* and none after */
 };
 
-static const struct pace usual = { STEP_S, 1, 0 };
+static const struct pace usual = { STEP_S, 1, HUGE_VAL };
 
 /* `hours` of a process like that; below 0: huge pages are not known. */
 static void run(struct pl_track *t, const struct shape *shape, const struct pace *pace,
@@ -53,7 +53,7 @@ static void run(struct pl_track *t, const struct shape *shape, const struct pace
 		pl_values_set(
 			&sample.values, PL_M_VM_DATA,
 			(uint64_t)((2 * shape->base_mib + shape->mapped_ratio * grown + lazyfree) * MIB));
-		if (shape->huge_ratio >= 0 && at_s >= pace->huge_from_s && count++ % pace->huge_every == 0)
+		if (shape->huge_ratio >= 0 && at_s <= pace->huge_until_s && count++ % pace->huge_every == 0)
 			pl_values_set(&sample.values, PL_M_ANON_HUGE,
 			              (uint64_t)(shape->huge_ratio * grown * MIB));
 		pl_track_add(t, &sample, &settings);
@@ -88,8 +88,8 @@ static void test_huge_pages(void)
 static void test_rare_readings(void)
 {
 	static struct pl_track t;
-	const struct pace rare = { 3600, 2, 0 };
-	const struct pace late = { STEP_S, 1, 48 * 3600 };
+	const struct pace rare = { 3600, 2, HUGE_VAL };
+	const struct pace early = { STEP_S, 1, 6 * 3600 };
 	const struct shape collapse = { 500, 4, 2.2, 0, 0 };
 	const struct shape leak = { 500, 4, 1, 1, 0 };
 	int nameless = 0;
@@ -102,9 +102,9 @@ static void test_rare_readings(void)
 	is_num(nameless, 0, "a collapse has its name at every hour, however rarely it is read");
 	run(&t, &leak, &rare, 60);
 	is_num(t.verdict, PL_VERDICT_LEAKING, "and a leak its own");
-	run(&t, &(struct shape){ 500, 4, 1, 0, 0 }, &rare, 60);
+	run(&t, &(struct shape){ 500, 4, 1, 0, 0 }, &rare, 30);
 	is_num(t.verdict, PL_VERDICT_LEAKING, "huge pages that are read rarely did not grow by more");
-	run(&t, &collapse, &late, 60);
+	run(&t, &collapse, &early, 20);
 	is_num(t.verdict, PL_VERDICT_LEAKING, "what is known of a part speaks for no more than that");
 }
 

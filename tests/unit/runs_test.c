@@ -232,6 +232,37 @@ static void test_flows(void)
 	is_num(a.cause, PL_CAUSE_UNKNOWN, "is not its cause");
 }
 
+/* What is said of runs that held some threads each when they ended. */
+static struct pl_attribution compare_held(size_t n, const double *grown, const double *held)
+{
+	struct pl_run runs[MOST];
+	struct pl_run_drivers drivers[MOST];
+	struct pl_attribution out;
+
+	for (size_t i = 0; i < n; i++) {
+		runs[i] = (struct pl_run){ .end_s = HOUR, .grown = grown[i] };
+		drivers[i] = (struct pl_run_drivers){ .known = 1U << PL_DRIVER_THREADS };
+		drivers[i].amount[PL_DRIVER_THREADS] = (float)held[i];
+	}
+	pl_explain_runs(runs, drivers, n, &out);
+	return out;
+}
+
+static void test_held(void)
+{
+	static const double held[] = { 100, 40, 60, 80 };
+	static const double few[] = { 100, 0, 0, 80 };
+	static const double alike[] = { 82e6, 31e6, 50e6, 64e6 };
+	static const double other[] = { 82e6, 90e6, 18e6, 10e6 };
+	struct pl_attribution a = compare_held(4, alike, held);
+
+	is_num(a.driver, PL_DRIVER_THREADS, "runs that grew by as much for each thread");
+	is_near(a.per_unit, 0.8e6, 0.03e6, "with the bytes of each");
+	is_num(compare_held(4, other, held).cause, PL_CAUSE_UNKNOWN, "unless it differs");
+	is_num(compare_held(4, alike, few).cause, PL_CAUSE_UNKNOWN, "or most of them held none");
+	is_num(compare_held(2, alike, held).cause, PL_CAUSE_UNKNOWN, "or there are but two");
+}
+
 /* Half a day that begins with 100 MiB without a connection, then 50 KB for each. */
 static void test_start(void)
 {
@@ -261,6 +292,7 @@ int main(void)
 	test_jobs();
 	test_siblings();
 	test_causes();
+	test_held();
 	test_flows();
 	test_start();
 	return tap_done();

@@ -26,6 +26,7 @@ struct pool {
 	double worker_mib_per_h;
 	double first_mib_per_h; /* the first one leaks by itself */
 	double cpu_share_per_worker;
+	bool told_by_runs; /* runs of it leak, which is known */
 };
 
 struct told {
@@ -96,6 +97,8 @@ static struct told run(const struct pool *pool, double hours)
 		}
 		if (pl_family_end(&family, &settings, "m", "m", &report))
 			tell(&told, &report);
+		if (pool->told_by_runs)
+			family.verdict = PL_VERDICT_LEAKING;
 		if (pl_sum_end(&sum, &sum_track, &family, &settings, "m", &report))
 			tell(&told, &report);
 	}
@@ -126,6 +129,29 @@ static int fills(double hours)
 	return (int)(20 + 80 * (1 - exp(-hours / 5)));
 }
 
+/* Counters of those who ended stay in the sum, so that it only rises. */
+static void test_gone(void)
+{
+	static const struct pool pool = { .worker_mib = 3, .cpu_share_per_worker = 0.5 };
+	struct pl_sum sum = { 0 };
+	double cpu_s[2] = { 0, 0 };
+	uint64_t both_us;
+
+	pl_sum_begin(&sum);
+	for (int i = 0; i < 2; i++) {
+		pl_track_init(&tracks[i], (struct pl_ident){ i + 1, 1 }, 1);
+		take(&tracks[i], &pool, i, STEP_S, &cpu_s[i]);
+		pl_sum_member(&sum, &tracks[i]);
+	}
+	both_us = sum.counters[PL_COUNTER_CPU];
+	is_num(both_us, 2 * 0.5 * STEP_S * 1e6, "the work of two adds up");
+	pl_sum_gone(&sum, &tracks[1]);
+	pl_sum_begin(&sum);
+	pl_sum_member(&sum, &tracks[0]);
+	is_num(sum.counters[PL_COUNTER_CPU], both_us, "and stays when one of them has ended");
+	is_num(sum.member_count, 1, "who is counted no more");
+}
+
 int main(void)
 {
 	struct told told =
@@ -142,11 +168,14 @@ int main(void)
 	is_num(told.last.subject.pid, 0, "no process is blamed");
 	told = run(&(struct pool){ .count_at = stays, .worker_mib = 20, .first_mib_per_h = 10 }, 96);
 	ok(told.alarms > 0 && told.sum_alarms == 0, "one that leaks is told, and the sum is not");
+	told = run(&(struct pool){ .count_at = grows, .worker_mib = 3, .told_by_runs = true }, 72);
+	is_num(told.sum_alarms, 0, "nor is it while runs of them leak");
 	told = run(&(struct pool){ .count_at = follows, .worker_mib = 5, .cpu_share_per_worker = 0.1 },
 	           7 * 24);
 	is_num(told.alarms, 0, "a pool that follows the load is none");
 	told = run(&(struct pool){ .count_at = fills, .worker_mib = 5, .cpu_share_per_worker = 0.1 },
 	           7 * 24);
 	is_num(told.alarms, 0, "nor is one that fills to its size");
+	test_gone();
 	return tap_done();
 }
