@@ -341,6 +341,15 @@ tsan: ## unit tests of all that has threads under the thread sanitizer
 	@trap : INT; status=0; $(FIXED_ADDRESSES) prove --jobs $(JOBS) $(TSAN_BIN) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
+RACES_S ?= 60
+
+.PHONY: drd
+drd: ## the real collectd under valgrind's drd for RACES_S (60): no data race in the plugin (root)
+	@packaging/deps.sh build run test
+	@$(MAKE) -s --no-print-directory all test-programs
+	@trap : INT; status=0; RACES_S=$(RACES_S) prove --verbose tests/host/races.py || status=$$?; \
+		$(GIVE_BACK); exit $$status
+
 # libFuzzer on everything that reads text from outside.
 FUZZ_SECONDS ?= 5
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))

@@ -65,7 +65,7 @@ TABLE = (
     (r"make deps", By("Makefile", r"^check:.*\n\t@packaging/deps.sh build run")),
     (r"make deb", By("tests/packaging/packages.sh", r"^packaging/deb.sh ")),
     (r"make (install.*|install-netdata)", Run(r"procleak", add=" DESTDIR=@DEST@ V=1")),
-    (r"make (bench|eval|eval-report|coverage|mutation|faults|soak|asan|fuzz-long)( ARGS=.*)?", Not("it measures for many minutes")),
+    (r"make (bench|eval|eval-report|coverage|mutation|faults|soak|asan|drd|fuzz-long)( ARGS=.*)?", Not("it measures for many minutes")),
     (r"make demo-netdata", Not("a minute, and a browser for the picture; tests/host/netdata.t has the same")),
     (r"make screenshots", Not("a minute, and a browser; for whoever changes the pictures")),
     (r"cp conf/collectd.d/procleak.conf \S+", Run("")),
