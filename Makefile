@@ -76,6 +76,7 @@ $(BUILD)/tests/unit/engine_test: LIBS += -Wl,--wrap=malloc,--wrap=fstat,--wrap=p
 COLLECTD_TEST := $(BUILD)/tests/unit/collectd_test
 
 $(COLLECTD_TEST): BASE_FLAGS += $(COLLECTD_FLAGS)
+$(COLLECTD_TEST): LIBS += -Wl,--wrap=strdup
 $(COLLECTD_TEST): tests/unit/collectd_test.c $(COLLECTD_OBJ) $(CORE_LIB)
 	$(if $(Q),@echo "  TEST    $@")
 	@mkdir -p $(@D)

@@ -165,6 +165,10 @@ static int check_files(int count, char **paths, enum form form, bool quiet)
 	for (int i = 0; i < count && status == PL_EXIT_OK; i++)
 		status = check_file(&check, paths[i], form);
 	pl_config_finish(check.config, &check.faults);
+	if (check.config->incomplete) {
+		fputs("procleak check-config: out of memory\n", stderr);
+		status = PL_EXIT_USAGE;
+	}
 	if (status == PL_EXIT_OK && !check.loaded && !check.early_block)
 		pl_config_fault(&check.faults, fallback ? fallback : paths[0],
 		                "procleak is not loaded: there is no LoadPlugin procleak");

@@ -99,7 +99,9 @@ static bool load_config(const struct arguments *args, struct pl_config *config)
 		return false;
 	faults.report = NULL; /* a match without a condition is fine here: its name is a trace's */
 	pl_config_finish(config, &faults);
-	return true;
+	if (config->incomplete)
+		fputs("procleak replay: out of memory\n", stderr);
+	return !config->incomplete;
 }
 
 /* Settings of the match that is called like the trace, or the global ones. */

@@ -31,6 +31,7 @@ static struct {
 	struct pl_sender *sender;
 	oconfig_item_t **blocks; /* <Plugin> blocks, kept until the engine runs */
 	size_t block_count;
+	bool block_lost; /* half a configuration is none: never starts */
 	struct exception *exceptions;
 	size_t exception_count;
 	bool notify;
@@ -82,6 +83,7 @@ static void free_blocks(void)
 	free(host.blocks);
 	host.blocks = NULL;
 	host.block_count = 0;
+	host.block_lost = false;
 }
 
 /* Called once for each <Plugin procleak> block. */
@@ -89,18 +91,16 @@ static int take_config(oconfig_item_t *block)
 {
 	oconfig_item_t **grown =
 		realloc(host.blocks, (host.block_count + 1) * sizeof(oconfig_item_t *));
-	oconfig_item_t *copy;
+	oconfig_item_t *copy = grown ? oconfig_clone(block) : NULL;
 
-	if (!grown) {
-		plugin_log(LOG_ERR, "procleak: out of memory; a block of the configuration is ignored");
-		return 0;
-	}
-	host.blocks = grown;
-	copy = oconfig_clone(block);
+	if (grown)
+		host.blocks = grown;
 	if (copy)
 		host.blocks[host.block_count++] = copy;
-	else
-		plugin_log(LOG_ERR, "procleak: out of memory; a block of the configuration is ignored");
+	else if (!host.block_lost)
+		plugin_log(LOG_ERR, "procleak: there is no memory for its configuration: nothing will be "
+		                    "watched until collectd is restarted");
+	host.block_lost |= !copy;
 	return 0;
 }
 
@@ -120,14 +120,16 @@ static void complete_path(struct pl_config *config, const char *option, const ch
 	free(directory);
 }
 
-static void remember_notify(const struct pl_config *config)
+static void remember_notify(struct pl_config *config)
 {
 	host.notify = config->settings.notify;
 	host.exception_count = 0;
 	free(host.exceptions);
 	host.exceptions = calloc(config->match_count + 1, sizeof(host.exceptions[0]));
-	if (!host.exceptions)
+	if (!host.exceptions) {
+		config->incomplete = true;
 		return;
+	}
 	for (size_t i = 0; i < config->match_count; i++) {
 		struct exception *e = &host.exceptions[host.exception_count];
 
@@ -207,22 +209,24 @@ static void start_engine(struct pl_config_faults *faults)
 	}
 	host.engine = NULL;
 	pl_log_complain(&log_sink, &host.start_complaint, pl_engine_now().mono_s, PL_LOG_ERROR,
-	                "cannot start on ProcFS \"%s\": %s; trying again at each read", root,
-	                strerror(-error));
+	                error == -ENOMEM
+	                    ? "cannot start for want of memory; trying again at each read"
+	                    : "cannot start on ProcFS \"%s\": %s; trying again at each read",
+	                root, strerror(-error));
 }
 
 static int start_plugin(void)
 {
 	struct pl_config_faults faults = { .report = report_fault };
 
-	if (!host.engine)
+	if (!host.engine && !host.block_lost)
 		start_engine(&faults);
 	return 0;
 }
 
 static int read_plugin(void)
 {
-	if (!host.engine)
+	if (!host.engine && !host.block_lost)
 		start_engine(NULL);
 	if (host.engine)
 		pl_engine_tick(host.engine, pl_engine_now());

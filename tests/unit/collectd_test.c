@@ -167,9 +167,24 @@ int plugin_notification_meta_free(notification_meta_t *n)
 	return 0;
 }
 
+static bool clones_fail;
+static int strdups_left; /* the last of them fails, then it is -1; 0: none does */
+
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+char *__wrap_strdup(const char *text)
+{
+	if (strdups_left > 0 && --strdups_left == 0) {
+		strdups_left = -1;
+		return NULL;
+	}
+	return __real_strdup(text);
+}
+
 oconfig_item_t *oconfig_clone(const oconfig_item_t *ci)
 {
-	oconfig_item_t *copy = malloc(sizeof(*copy));
+	oconfig_item_t *copy = clones_fail ? NULL : malloc(sizeof(*copy));
 
 	/* the tests' trees are static */
 	if (copy)
@@ -200,10 +215,12 @@ int pl_engine_new(struct pl_engine **out, struct pl_config *config, const struct
                   const struct pl_log *log)
 {
 	(void)log;
+	const int error = config->incomplete ? -ENOMEM : engine_side.error;
+
 	engine_side.starts++;
-	if (engine_side.error) {
+	if (error) {
 		pl_config_free(config);
-		return engine_side.error;
+		return error;
 	}
 	engine_side.emit = *emit;
 	engine_side.engine.config = config;
@@ -417,6 +434,48 @@ static void test_late_start(void)
 	is_num(engine_side.engine.config->match_count, 1, "with the configuration");
 	daemon_side.shutdown();
 	is_num(daemon_side.shutdown(), 0, "a second shutdown does no harm");
+}
+
+/* Without memory for all of its configuration it does not do with a part of it. */
+static void test_no_memory(void)
+{
+	static const char *const settings[][2] = {
+		{ "Process", "nginx" },
+		{ "StateFile", "/tmp/other.json" },
+		{ "ProcFS", "/nowhere" },
+		{ "Notify", "false" },
+	};
+	unsigned silent = 0;
+	unsigned halved = 0;
+	int tries = 0;
+	bool failed = true;
+
+	while (failed) {
+		const struct pl_config *config;
+
+		strdups_left = ++tries;
+		start_plugin(settings, 4, 0);
+		failed = strdups_left < 0;
+		silent += failed && (!strstr(daemon_side.log, "cannot start for want of memory") ||
+		                     engine_side.engine.config);
+		strdups_left = 0;
+		daemon_side.read();
+		config = engine_side.engine.config;
+		halved += !config || config->match_count != 1 || config->settings.notify ||
+		          strcmp(config->state_file, "/tmp/other.json") != 0 ||
+		          strcmp(config->proc_root, "/nowhere") != 0;
+		daemon_side.shutdown();
+	}
+	ok(tries > 5, "each of several texts was lost once");
+	is_num(silent, 0, "what cannot be kept is told, and nothing starts");
+	is_num(halved, 0, "what starts then has all of it");
+	clones_fail = true;
+	start_plugin(settings, 4, 0);
+	ok(strstr(daemon_side.log, "until collectd is restarted") != NULL, "a lost block is told");
+	daemon_side.read();
+	is_num(engine_side.starts, 0, "and nothing starts without it");
+	daemon_side.shutdown();
+	clones_fail = false;
 }
 
 static void test_values(void)
@@ -695,6 +754,7 @@ int main(void)
 {
 	test_start();
 	test_late_start();
+	test_no_memory();
 	test_values();
 	test_groups();
 	test_instances();

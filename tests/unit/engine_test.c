@@ -1145,6 +1145,21 @@ static void test_unreadable(void)
 	remove_process(70);
 }
 
+/* Half of what was asked for may be the wrong half. */
+static void test_incomplete(void)
+{
+	const struct pl_emit emit = { 0 };
+	const struct pl_log log = { 0 };
+	struct pl_config *config = pl_config_new();
+	struct pl_engine *engine;
+
+	if (!config)
+		abort();
+	config->incomplete = true;
+	is_num(pl_engine_new(&engine, config, &emit, &log), -ENOMEM,
+	       "no engine starts with a part of its configuration");
+}
+
 static atomic_uint fsync_count;
 static atomic_uint fsync_hangs_ms;
 
@@ -1711,6 +1726,7 @@ int main(void)
 	test_stuck();
 	test_stuck_regions();
 	test_unreadable();
+	test_incomplete();
 	test_slow_disk();
 	test_auto_names();
 	test_sum_evidence();

@@ -146,8 +146,10 @@ int pl_config_match(struct pl_config *config, const char *name, const char *wher
 		return -ENOSPC;
 	}
 	index = add_match(config, name, clean);
-	if (index == -ENOMEM)
+	if (index == -ENOMEM) {
+		config->incomplete = true;
 		pl_config_fault(faults, where, "match \"%s\": there is no memory for it", clean);
+	}
 	return index;
 }
 

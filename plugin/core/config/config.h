@@ -58,8 +58,9 @@ int pl_config_process(struct pl_config *config, const char *name, const char *ke
 
 /*
  * Sets one key in a scope. Returns 0, or -ENOENT (no such key in this scope), -EINVAL (bad value),
- * -ENOMEM; a fault was reported and the setting is as it was. A match with a wrong condition would
- * hold for too many processes: pl_config_finish() drops it.
+ * -ENOMEM (which makes the configuration incomplete); a fault was reported and the setting is as it
+ * was. A match with a wrong condition would hold for too many processes: pl_config_finish() drops
+ * it.
  */
 int pl_config_set(struct pl_config *config, int scope, const char *key, const char *value,
                   const char *where, struct pl_config_faults *faults);

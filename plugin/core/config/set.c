@@ -180,7 +180,8 @@ static int set_user(const struct target *target, const char *value)
 			return refuse(target, value, "is not the number of a user");
 		uid = (uint32_t)number;
 	} else {
-		getpwnam_r(value, &entry, buffer, sizeof(buffer), &found);
+		if (getpwnam_r(value, &entry, buffer, sizeof(buffer), &found) == ENOMEM)
+			return -ENOMEM;
 		if (!found)
 			return refuse(target, value, "is not a user of this host");
 		uid = found->pw_uid;
@@ -335,8 +336,10 @@ static int set_known(const struct target *target, const char *value)
 	if (target->match && target->option->store == PL_STORE_TEXT && *text_at(target))
 		return refuse_second(target, value);
 	error = set_by_type(target, value);
-	if (error == -ENOMEM)
+	if (error == -ENOMEM) {
+		target->config->incomplete = true;
 		(void)refuse(target, value, "cannot be kept: there is no memory");
+	}
 	if (error == 0)
 		*mask |= UINT64_C(1) << row;
 	return error;

@@ -96,6 +96,7 @@ struct pl_config {
 	size_t match_count;
 	uint64_t set_mask; /* for config.c: options given, by row of the table */
 	bool match_given;  /* for config.c: some match was named, be it a faulty one */
+	bool incomplete;   /* there was no memory for something of it: no engine starts with it */
 };
 
 #endif

@@ -107,7 +107,7 @@ static int start(struct pl_engine *engine)
 int pl_engine_new(struct pl_engine **out, struct pl_config *config, const struct pl_emit *emit,
                   const struct pl_log *log)
 {
-	struct pl_engine *engine = calloc(1, sizeof(*engine));
+	struct pl_engine *engine = config->incomplete ? NULL : calloc(1, sizeof(*engine));
 	int err;
 
 	if (!engine) {
