@@ -168,6 +168,8 @@ static struct pl_engine *start_with(struct pl_reading *last, const char *key, co
 
 	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "ProcFS", root, NULL, &faults);
 	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "CgroupFS", "/nonexistent", NULL, &faults);
+	/* there is nothing dear to read, which would be tried in each tick */
+	(void)pl_config_set(config, PL_CONFIG_GLOBAL, "DeepReadBudget", "0.01", NULL, &faults);
 	(void)pl_config_set(config, match, "CommandLine", "work", NULL, &faults);
 	if (key)
 		(void)pl_config_set(config, match, key, value, NULL, &faults);
@@ -276,22 +278,25 @@ static void test_many_threads(void)
 	is_near(count_news(engine, &last, 0, 80), 20, 4, "20,000 threads: one pulse in four ticks");
 	thread_count = 2000;
 	is_near(count_news(engine, &last, 80, 160), 77, 3, "2,000 threads: one in each");
+	thread_count = 5500;
+	is_near(count_news(engine, &last, 160, 240), 40, 3, "5,500 threads: one in two ticks");
 	thread_count = 20000;
-	for (int at = 160; at < 200; at++) {
+	for (int at = 240; at < 280; at++) {
 		put_process(2600, 500, 100000 + 100 * (unsigned long)at);
-		tick(engine, 160 + 10 * (at - 159));
+		tick(engine, 240 + 10 * (at - 239));
 		news += pl_values_get(&last.values, PL_M_ANON, &anon_bytes) && anon_bytes != before;
 		before = anon_bytes;
 	}
 	is_near(news, 39, 2, "20,000 threads at a long interval: one in each, too");
 	thread_count = 1;
 	remove_all(2600);
-	tick(engine, 600);
+	tick(engine, 700);
 	is_num(last.process_count, 0, "gone at once, too");
 	pl_engine_free(engine);
 }
 
 #define WORKING 8 /* of a crowd: they have the first pids */
+#define QUIET 50  /* of it that do nothing: the next ones */
 #define REST 80   /* ticks that one may have slept for */
 
 /* The process of this pid; NULL when there is none. */
@@ -341,6 +346,30 @@ static struct turns count_turns(struct pl_engine *engine, int *ticks, double int
 	return turns;
 }
 
+static int quiet_pulses(const struct pl_engine *engine)
+{
+	int pulses = 0;
+
+	for (int i = WORKING; i < WORKING + QUIET; i++)
+		pulses += process_of(engine, 4000 + i)->quiet_count;
+	return pulses;
+}
+
+/* How often those who rest are pulsed, in 128 ticks; they have rested for long. */
+static int count_rests(struct pl_engine *engine, int *ticks, double interval_s)
+{
+	int before = 0;
+
+	for (int at = 0; at <= 128; at++) {
+		tick(engine, *ticks + interval_s * (at + 1));
+		/* the length of an interval is known from its end on */
+		if (at == 0)
+			before = quiet_pulses(engine);
+	}
+	*ticks += (int)(129 * interval_s) + 1;
+	return quiet_pulses(engine) - before;
+}
+
 static void fill(struct pl_engine *engine, int *ticks, int from, int to)
 {
 	for (int i = from; i < to; i++)
@@ -349,7 +378,10 @@ static void fill(struct pl_engine *engine, int *ticks, int from, int to)
 		tick(engine, ++*ticks);
 }
 
-/* Those of a crowd whose memory stays as it is take turns, the more the larger the crowd is. */
+/*
+ * Those of a crowd whose memory stays as it is take turns, the more the larger the crowd is; those
+ * that do nothing rest for that much longer.
+ */
 static void test_crowd(void)
 {
 	enum { FEW = 60, SMALL = 80, LARGE = 600, HUGE = 1100 };
@@ -360,18 +392,23 @@ static void test_crowd(void)
 
 	fill(engine, &ticks, 0, FEW);
 	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING, "few do not take turns");
+	is_num(count_rests(engine, &ticks, 1), 8 * QUIET, "and rest as long as one alone does");
 	fill(engine, &ticks, FEW, SMALL);
 	turns = count_turns(engine, &ticks, 1, false);
 	is_num(turns.pulses, 64 * WORKING / 2, "of a crowd each second one is pulsed");
 	is_num(turns.most_in_a_tick, WORKING / 2, "in each tick as many as in any other");
 	is_num(count_turns(engine, &ticks, 1, true).pulses, 64 * WORKING,
 	       "those whose memory moves take none");
+	is_num(count_rests(engine, &ticks, 1), 4 * QUIET, "those who rest do so for 32 ticks");
 	fill(engine, &ticks, SMALL, LARGE);
 	is_num(last.process_count, LARGE, "a large crowd");
 	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING / 4, "each fourth one");
+	is_num(count_rests(engine, &ticks, 1), 2 * QUIET, "and a rest of 64");
 	fill(engine, &ticks, LARGE, HUGE);
 	is_num(last.process_count, HUGE, "a very large one");
 	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING / 8, "each eighth one");
+	is_num(count_rests(engine, &ticks, 0.5), QUIET, "a rest of 128 ticks");
+	is_num(count_rests(engine, &ticks, 1), 2 * QUIET, "but of 80 s at the most");
 	is_num(count_turns(engine, &ticks, 10, false).pulses, 64 * WORKING / 2,
 	       "but nobody waits for longer than 20 s");
 	pl_engine_free(engine);
@@ -379,6 +416,7 @@ static void test_crowd(void)
 	fill(engine, &ticks, 0, 0);
 	is_num(count_turns(engine, &ticks, 1, false).pulses, 64 * WORKING,
 	       "nobody takes turns whose series are his own");
+	is_num(count_rests(engine, &ticks, 1), 8 * QUIET, "or rests for longer");
 	pl_engine_free(engine);
 	for (int i = 0; i < HUGE; i++)
 		remove_all(4000 + i);
