@@ -46,7 +46,8 @@ def options(procleak, form):
         sys.exit("pages: `check-config --options` is not as expected")
     for key, facts, text in entries:
         scope, value, *rest = [part.strip() for part in facts.split(";")]
-        kind, _, span = value.partition(", ")
+        # "size, 0 to 1G"; but "low, normal or high" are words to choose from
+        kind, span = re.match(r"(.*?)(?:, (\S+ to \S+))?$", value).groups()
         default = [part for part in rest if part.startswith("default ")]
         name = ini_key(key) + " =" if form == "ini" else key
         yield ".It Cm %s Ar %s" % (name, escape(kind).replace(",", "\\&,"))

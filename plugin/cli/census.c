@@ -143,7 +143,10 @@ static double now_s(void)
 
 static void print_error(const struct request *request, int err)
 {
-	fprintf(stderr, "%s: process %d: %s\n", program, (int)request->pid, pl_census_tell_error(err));
+	const bool hidden = err == -ESRCH && pl_cli_is_hiding(request->proc_root);
+
+	fprintf(stderr, "%s: process %d: %s\n", program, (int)request->pid,
+	        hidden ? PL_CLI_HIDDEN : pl_census_tell_error(err));
 }
 
 static void print_progress(double left_s, bool on_terminal)

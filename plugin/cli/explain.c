@@ -632,13 +632,21 @@ static int explain_file(struct page *page, const char *path)
 
 static void complain_of_live(int32_t pid, int err)
 {
-	if (err == -ETIME || err == -EFBIG)
-		fprintf(stderr,
-		        "%s: process %d: so large that even a sample would hold its memory's lock for too "
-		        "long; --deep reads all of it all the same\n",
-		        program, (int)pid);
-	else
-		fprintf(stderr, "%s: process %d: %s\n", program, (int)pid, strerror(-err));
+	const char *why = strerror(-err);
+
+	if (err == -EFBIG)
+		why =
+			"so large, or in so many mappings, that even a sample would hold its memory's lock for "
+			"too long; --deep reads all of it all the same";
+	else if (err == -ETIME)
+		why =
+			"the machine is so busy that three samples of its memory were given up, each after .2 "
+			"s; try again later, or --deep, which reads all of it however long that takes";
+	else if (err == -EACCES || err == -EPERM)
+		why = "not permitted: another user's process needs CAP_SYS_PTRACE";
+	else if (err == -ESRCH || err == -ENOENT)
+		why = pl_cli_is_hiding("/proc") ? PL_CLI_HIDDEN : "there is no such process";
+	fprintf(stderr, "%s: process %d: %s\n", program, (int)pid, why);
 }
 
 /* Nothing was kept about this process: what it looks like now. */

@@ -86,10 +86,17 @@ static bool is_number(const char *text)
 
 static bool exists(const struct pl_follow *follow, const char *pid)
 {
+	const char *root = follow->config->proc_root;
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/%s", follow->config->proc_root, pid);
-	return access(path, F_OK) == 0;
+	snprintf(path, sizeof(path), "%s/%s", root, pid);
+	if (access(path, F_OK) == 0)
+		return true;
+	if (pl_cli_is_hiding(root))
+		fprintf(stderr, "%s: process %s: %s\n", follow->program, pid, PL_CLI_HIDDEN);
+	else
+		fprintf(stderr, "%s: there is no process %s\n", follow->program, pid);
+	return false;
 }
 
 static bool set_in_match(struct pl_follow *follow, int match, const char *key, const char *value,
@@ -104,10 +111,8 @@ bool pl_follow_add(struct pl_follow *follow, const char *target)
 	const bool is_pid = is_number(target);
 	int match;
 
-	if (is_pid && !exists(follow, target)) {
-		fprintf(stderr, "%s: there is no process %s\n", follow->program, target);
+	if (is_pid && !exists(follow, target))
 		return false;
-	}
 	follow->until_gone = is_pid && (follow->until_gone || follow->config->match_count == 0);
 	match = pl_config_match(follow->config, target, NULL, &faults);
 	if (match < 0)
@@ -179,6 +184,7 @@ int pl_follow_run(struct pl_follow *follow, const struct pl_emit *emit, pl_follo
 {
 	struct pl_config_faults faults = { report_fault, follow, 0 };
 	const struct pl_log log = { write_log, follow };
+	const bool hiding = pl_cli_is_hiding(follow->config->proc_root);
 	struct pl_engine *engine;
 	int err;
 
@@ -189,6 +195,8 @@ int pl_follow_run(struct pl_follow *follow, const struct pl_emit *emit, pl_follo
 		fprintf(stderr, "%s: cannot start: %s\n", follow->program, strerror(-err));
 		return PL_EXIT_USAGE;
 	}
+	if (hiding)
+		fprintf(stderr, "%s: other users' processes: %s\n", follow->program, PL_CLI_HIDDEN);
 	catch_signals();
 	/* the first tick identifies, so that the first one that is shown has everybody */
 	loop(follow, engine, ticked, ctx);

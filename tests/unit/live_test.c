@@ -20,6 +20,7 @@ static struct pl_procfs fs;
 static struct {
 	int errors[8]; /* of one call after the other */
 	double window_us;
+	size_t mapping_count;
 	unsigned calls;
 	struct pl_sampled_request request;
 } sample;
@@ -39,15 +40,32 @@ int __wrap_pl_sampled_read(const struct pl_procfs *proc, const struct pl_sampled
 	out->read_us = 100;
 	if (err < 0)
 		return err;
-	out->snapshot = (struct pl_region_snapshot){ .mapping_count = 1, .window_stride = 4 };
+	out->snapshot = (struct pl_region_snapshot){ .mapping_count = (uint32_t)sample.mapping_count,
+		                                         .window_stride = 4 };
 	out->snapshot.totals[PL_REGION_ANON].resident_bytes = SAMPLED_BYTES;
 	out->snapshot.totals[PL_REGION_ANON].mapping_count = 1;
 	return 0;
 }
 
+static size_t mapping_count = 1; /* that maps lists */
+
+static void put_maps(void)
+{
+	FILE *file = fopen(tree_path("proc/10/maps"), "w");
+
+	if (!file)
+		abort();
+	for (size_t i = 0; i < mapping_count; i++)
+		fprintf(file, "7f%010zx-7f%010zx rw-p 00000000 00:00 0 \n", 8192 * i, 8192 * i + 4096);
+	if (fclose(file) != 0)
+		abort();
+}
+
 static void put_process(uint64_t rss_mib)
 {
 	char text[512];
+
+	put_maps();
 
 	snprintf(text, sizeof(text),
 	         "10 (api) S 1 1 1 0 -1 0 1 0 0 0 7 3 0 0 20 0 3 0 500 104857600 %llu "
@@ -70,6 +88,7 @@ static double read_with(uint64_t rss_mib, bool deep, double window_us, const int
 	memset(&ledger, 0, sizeof(ledger));
 	memcpy(sample.errors, errors, sizeof(sample.errors));
 	sample.window_us = window_us;
+	sample.mapping_count = mapping_count;
 	err = pl_cli_read_regions(&fs, 10, deep, &ledger);
 	if (err < 0) {
 		ok(ledger.reading_count == 0, "a reading that failed is none");
@@ -104,6 +123,17 @@ int main(void)
 	       "one that turns out to be cheap is read whole after all");
 	is_num(read_with(LARGE_MIB, false, 0, fine), SAMPLED_BYTES,
 	       "but not where nothing was measured");
+	mapping_count = 7700;
+	is_num(read_with(1, false, 0, fine), WHOLE_BYTES, "as many mappings as a walk has time for");
+	mapping_count = 7900;
+	is_num(read_with(1, false, 0, fine), SAMPLED_BYTES, "more of them are sampled, however small");
+	mapping_count = 60000;
+	is_num(read_with(1, false, 1, fine), SAMPLED_BYTES, "also where a page costs next to nothing");
+	is_num(read_with(1, true, 1, fine), WHOLE_BYTES, "but not when all is asked for");
+	mapping_count = 4000;
+	is_num(read_with(100, false, 9, fine), WHOLE_BYTES, "a few thousand go with some pages");
+	is_num(read_with(160, false, 99, fine), SAMPLED_BYTES, "and not with more of them");
+	mapping_count = 1;
 	is_num(read_with(LARGE_MIB, true, 99, fine), WHOLE_BYTES, "all of it when that is asked for");
 	is_num(sample.calls, 0, "at once");
 	is_num(read_with(LARGE_MIB, false, 99, slow_once), SAMPLED_BYTES, "a busy moment is sat out");
