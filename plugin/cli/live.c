@@ -10,7 +10,7 @@
 
 #define MOST_LOCK_US 20000.0 /* MaxLockTime, by default */
 /* On a busy machine we are mostly kept waiting: so many windows hold it no longer for that. */
-#define MOST_WALL_US (10 * MOST_LOCK_US)
+#define MOST_WALL_US (50 * MOST_LOCK_US)
 #define TRIES 3
 #define FIRST_US 500.0
 #define WALK_US_PER_MIB 65.0 /* until windows have told, rather too much */

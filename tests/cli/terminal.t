@@ -21,7 +21,7 @@ file = open(path, "rb")
 mapping = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 mapping[:]
 local = socket.socket(socket.AF_UNIX)
-local.bind(b"\0" + evil)
+local.bind(b"\0" + evil + b"%d" % os.getpid())
 prctl = ctypes.CDLL(None).prctl
 prctl(15, evil, 0, 0, 0)
 def run():

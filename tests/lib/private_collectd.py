@@ -25,7 +25,7 @@ PLUGIN_DIRS = ("/usr/lib/collectd", "/usr/lib64/collectd", "/usr/local/lib/colle
 GRACE_S = 3  # for what is asked to end, before it is killed
 STARVED_S = 15  # so late may be what has to wait for a CPU at each of its steps
 STEP_S = 0.02  # between two looks at what is asked to end
-PATIENCE_S = 40  # how long something that takes a second may take on a busy machine
+PATIENCE_S = 90  # how long something that takes a second may take on a busy machine
 
 
 def wait_for(condition, timeout_s=PATIENCE_S, pause_s=0.1):

@@ -40,6 +40,25 @@ def skip(name, why):
         print("ok %d - %s # SKIP %s" % (_done["count"], name.replace("#", "no."), why), flush=True)
 
 
+class Try:
+    """Results of what may have a second chance: they are told when it is known that they hold."""
+
+    def __init__(self):
+        self._results = []
+
+    def ok(self, *result):
+        """As ok() above."""
+        self._results.append(result)
+        return bool(result[0])
+
+    def passed(self):
+        return all(result[0] for result in self._results)
+
+    def tell(self):
+        for result in self._results:
+            ok(*result)
+
+
 def failed():
     """How many were not ok up to now."""
     return _done["failed"]
