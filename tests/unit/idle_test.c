@@ -217,6 +217,25 @@ static void test_readings(void)
 	is_num(idle.count, 1, "another window begins anew");
 }
 
+/* Windows of ten minutes, every other one of which is read when it has lasted for twenty. */
+static void test_late_readings(void)
+{
+	struct pl_idle idle = { .count = 0 };
+	double t_s = 0;
+
+	for (int i = 0; i < 10; i++) {
+		const double lasted_s = i % 2 ? 1200 : 600;
+		t_s += lasted_s;
+		pl_idle_add(&idle, lasted_s, &(struct pl_idle_point){ .t_s = (float)t_s, .u = 1 });
+	}
+	is_num(idle.count, 5, "those that are late are passed over, and cost no other");
+	pl_idle_add(&idle, 1200, &(struct pl_idle_point){ .t_s = (float)t_s + 1200, .u = 1 });
+	is_num(idle.count, 1, "two of a kind are another window");
+	pl_idle_add(&idle, 600, &(struct pl_idle_point){ .t_s = (float)t_s + 1800, .u = 1 });
+	is_num(idle.count, 1, "a shorter one is, too");
+	is_near((double)idle.window_s, 600, 1, "at once");
+}
+
 int main(void)
 {
 	test_in_use();
@@ -228,5 +247,6 @@ int main(void)
 	test_limit();
 	test_runs();
 	test_readings();
+	test_late_readings();
 	return tap_done();
 }

@@ -7,11 +7,19 @@
 /* Windows that differ by more than this factor do not compare. */
 #define ALIKE 1.7
 
-static bool is_other_window(const struct pl_idle *idle, double window_s)
-{
-	const double before_s = (double)idle->window_s;
+/* Whoever asks for another window asks for more than that; what is read later is given up. */
+#define LATE_MOST 3.0
 
-	return window_s > ALIKE * before_s || before_s > ALIKE * window_s;
+static bool are_alike(double a_s, double b_s)
+{
+	return a_s <= ALIKE * b_s && b_s <= ALIKE * a_s;
+}
+
+/* Read so late that it does not compare, on a busy machine say. */
+static bool is_late(const struct pl_idle *idle, double window_s)
+{
+	return window_s > (double)idle->window_s && window_s <= LATE_MOST * (double)idle->window_s &&
+	       !are_alike(window_s, (double)idle->late_s);
 }
 
 /* Both are means of what they stand for. */
@@ -49,8 +57,14 @@ static void make_room(struct pl_idle *idle, float now_s)
 
 void pl_idle_add(struct pl_idle *idle, double window_s, const struct pl_idle_point *point)
 {
-	if (idle->count > 0 && is_other_window(idle, window_s))
+	if (idle->count > 0 && !are_alike(window_s, (double)idle->window_s)) {
+		if (is_late(idle, window_s)) {
+			idle->late_s = (float)window_s;
+			return;
+		}
 		idle->count = 0;
+	}
+	idle->late_s = 0;
 	if (idle->count > 0 && point->t_s - idle->points[idle->count - 1].t_s < SPACING_S)
 		return;
 	if (idle->count == PL_IDLE_POINTS)

@@ -22,13 +22,14 @@ struct pl_idle_point {
 struct pl_idle {
 	uint8_t count;
 	float window_s; /* scaled; 0: not known */
+	float late_s;   /* window of the last reading, if it was passed over for that; else 0 */
 	struct pl_idle_point points[PL_IDLE_POINTS];
 };
 
 /*
  * Adds a reading (`weight` is not looked at); one that comes too soon after the last is passed
  * over. It all begins anew when the window is another one: less is idle over an hour than over a
- * minute.
+ * minute. One that is longer by not so much was read late; two of a kind are no accident.
  */
 void pl_idle_add(struct pl_idle *idle, double window_s, const struct pl_idle_point *point);
 

@@ -169,6 +169,7 @@ static const struct pl_state_field idle_point_fields[] = {
 static const struct pl_state_field idle_fields[] = {
 	INDEX(struct pl_idle, count, PL_IDLE_POINTS + 1),
 	FIELD(struct pl_idle, window_s, F32),
+	FIELD(struct pl_idle, late_s, F32),
 	NESTED_ARRAY(struct pl_idle, points, idle_point_fields),
 	END,
 };
