@@ -15,7 +15,7 @@ PAGE = os.path.join(private.ROOT, "conf", "graphs", "netdata.html")
 NAME = "leaky-server"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 VERDICT_S = 90  # 15 s where nothing else runs
-CONF = "[global]\ntime scale = 2000\nseason = false\n[process %s]\npid file = %s/pid\n"
+CONF = "[global]\ntime scale = 2000\nseason = false\nmax lock time = 60000\n[process %s]\npid file = %s/pid\n"
 
 
 def page():

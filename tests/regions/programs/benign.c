@@ -24,6 +24,7 @@
 #define PAGE 4096
 #define SPACE (400 * MIB)
 #define STEP_NS 100000000L
+#define SECOND_NS 1000000000L
 #define MAPS 80 /* a step */
 #define KEPT (MIB / 4)
 #define THREADS 8
@@ -131,7 +132,7 @@ static void retain(long step, long steps)
 
 int main(int argc, char **argv)
 {
-	const struct timespec pause_ns = { .tv_nsec = STEP_NS };
+	struct timespec next;
 	const char *mode = argc > 2 ? argv[1] : "";
 	const long steps = argc > 2 ? atol(argv[2]) * 10 : 0;
 
@@ -147,8 +148,15 @@ int main(int argc, char **argv)
 	}
 	puts("ready");
 	fflush(stdout);
+	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (long step = 1; step < steps; step++) {
-		nanosleep(&pause_ns, NULL);
+		/* what a busy machine makes late is caught up with: the pace stays even */
+		next.tv_nsec += STEP_NS;
+		if (next.tv_nsec >= SECOND_NS) {
+			next.tv_nsec -= SECOND_NS;
+			next.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 		if (strcmp(mode, "lazyfree") == 0)
 			lazyfree(step);
 		else if (strcmp(mode, "collapse") == 0)
