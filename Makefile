@@ -357,9 +357,9 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_
 # Parts of hosts that a target tries; all else is in the library.
 FUZZ_WITH_conf := plugin/cli/conf_scan.c
 FUZZ_WITH_netdata := $(addprefix plugin/netdata/,requests.c text.c wire.c)
-FUZZ_WITH_cli_explain := $(addprefix plugin/cli/,explain.c live.c hiding.c) tests/fuzz/cli_run.c \
+FUZZ_WITH_cli_explain := $(addprefix plugin/cli/,explain.c live.c hiding.c say.c) tests/fuzz/cli_run.c \
 	-Wl,--wrap=pl_state_load
-FUZZ_WITH_cli_status := $(addprefix plugin/cli/,status.c lines.c) tests/fuzz/cli_run.c \
+FUZZ_WITH_cli_status := $(addprefix plugin/cli/,status.c lines.c say.c) tests/fuzz/cli_run.c \
 	-Wl,--wrap=pl_state_load
 # Instead of what opens and stores files: it stands before the library.
 FUZZ_WITH_engine := tests/fuzz/proc_tree.c

@@ -14,6 +14,7 @@
 
 #include "census/tell.h"
 #include "cli.h"
+#include "say.h"
 
 static const char program[] = "procleak census";
 
@@ -59,8 +60,8 @@ static bool parse_number(const char *option, const char *text, double min, doubl
 	const double value = strtod(text, &end);
 
 	if (end == text || *end || !isfinite(value) || value < min || value > max) {
-		fprintf(stderr, "%s: %s: \"%s\" is not a number from %g to %g\n", program, option, text,
-		        min, max);
+		pl_cli_say("%s: %s: \"%s\" is not a number from %g to %g\n", program, option, text, min,
+		           max);
 		return false;
 	}
 	*out = value;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "say.h"
 #include "conf_file.h"
 #include "../collectd/translate.h"
 
@@ -119,7 +120,7 @@ static int check_file(struct check *check, const char *path, enum form form)
 	}
 	if (error == 0)
 		return PL_EXIT_OK;
-	fprintf(stderr, "procleak check-config: %s: %s\n", path, strerror(-error));
+	pl_cli_say("procleak check-config: %s: %s\n", path, strerror(-error));
 	return PL_EXIT_USAGE;
 }
 

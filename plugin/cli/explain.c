@@ -11,6 +11,7 @@
 #include <yajl/yajl_tree.h>
 
 #include "cli.h"
+#include "say.h"
 #include "evidence/evidence.h"
 #include "explain/explain.h"
 #include "live.h"
@@ -595,8 +596,8 @@ static int explain_text(struct page *page, const char *name, const char *text)
 	if (!page->root || !text_of(page->root, "format") ||
 	    strcmp(text_of(page->root, "format"), PL_EVIDENCE_FORMAT) != 0) {
 		problem[strcspn(problem, "\n")] = '\0';
-		fprintf(stderr, "%s: %s: not a file of evidence%s%s\n", program, name, *problem ? ": " : "",
-		        problem);
+		pl_cli_say("%s: %s: not a file of evidence%s%s\n", program, name, *problem ? ": " : "",
+		           problem);
 		yajl_tree_free(page->root);
 		return PL_EXIT_USAGE;
 	}
@@ -616,12 +617,12 @@ static int explain_file(struct page *page, const char *path)
 	const int err = pl_state_load(path, &text, &len);
 
 	if (err < 0) {
-		fprintf(stderr, "%s: %s: %s\n", program, path, pl_state_error(err));
+		pl_cli_say("%s: %s: %s\n", program, path, pl_state_error(err));
 		return PL_EXIT_USAGE;
 	}
 	/* what nests deeper than that would exhaust the stack of the tree's library */
 	if (len > PL_EVIDENCE_MOST_BYTES) {
-		fprintf(stderr, "%s: %s: larger than any file of evidence\n", program, path);
+		pl_cli_say("%s: %s: larger than any file of evidence\n", program, path);
 		free(text);
 		return PL_EXIT_USAGE;
 	}
@@ -703,8 +704,8 @@ static int explain_name(struct page *page, const char *name, const char *directo
 	if (err == 0)
 		return explain_file(page, path);
 	if (!is_number(name)) {
-		fprintf(stderr, "%s: no evidence about %s%s%s\n", program, name, directory ? " in " : "",
-		        directory ? directory : "; --dir names where EvidenceDir is");
+		pl_cli_say("%s: no evidence about %s%s%s\n", program, name, directory ? " in " : "",
+		           directory ? directory : "; --dir names where EvidenceDir is");
 		return PL_EXIT_USAGE;
 	}
 	err = pl_procfs_open(&fs, "/proc", NULL);

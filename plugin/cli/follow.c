@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "say.h"
 
 #define DRAIN_S 1.0
 
@@ -24,7 +25,7 @@ static void report_fault(void *ctx, const char *message)
 {
 	const struct pl_follow *follow = ctx;
 
-	fprintf(stderr, "%s: %s\n", follow->program, message);
+	pl_cli_say("%s: %s\n", follow->program, message);
 }
 
 bool pl_follow_init(struct pl_follow *follow, const char *program)
@@ -51,7 +52,7 @@ bool pl_follow_set(struct pl_follow *follow, const char *assignment)
 	const char *equals = strchr(assignment, '=');
 
 	if (!equals || (size_t)(equals - assignment) >= sizeof(key)) {
-		fprintf(stderr, "%s: --set: \"%s\" is not KEY=VALUE\n", follow->program, assignment);
+		pl_cli_say("%s: --set: \"%s\" is not KEY=VALUE\n", follow->program, assignment);
 		return false;
 	}
 	memcpy(key, assignment, (size_t)(equals - assignment));
@@ -66,8 +67,7 @@ bool pl_follow_seconds(const struct pl_follow *follow, const char *option, const
 	const double value = strtod(text, &end);
 
 	if (end == text || *end || !isfinite(value) || value <= 0 || value > 1e9) {
-		fprintf(stderr, "%s: %s: \"%s\" is not a number of seconds\n", follow->program, option,
-		        text);
+		pl_cli_say("%s: %s: \"%s\" is not a number of seconds\n", follow->program, option, text);
 		return false;
 	}
 	*out = value;
@@ -129,7 +129,7 @@ static void write_log(void *ctx, enum pl_severity severity, const char *message)
 	const struct pl_follow *follow = ctx;
 
 	if (severity <= PL_LOG_WARNING)
-		fprintf(stderr, "%s: %s\n", follow->program, message);
+		pl_cli_say("%s: %s\n", follow->program, message);
 }
 
 static void catch_signals(void)

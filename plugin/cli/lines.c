@@ -6,12 +6,14 @@
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
+#include "say.h"
+
 static void add_key(yajl_gen gen, const char *key)
 {
 	yajl_gen_string(gen, (const unsigned char *)key, strlen(key));
 }
 
-/* File names may hold anything; JSON holds UTF-8: bytes past ASCII that are not become '?'. */
+/* File names may hold anything; JSON holds UTF-8. */
 static void add_text(yajl_gen gen, const char *key, const char *text)
 {
 	char copy[4096];
@@ -25,18 +27,7 @@ static void add_text(yajl_gen gen, const char *key, const char *text)
 	for (; text[n] && n + 1 < sizeof copy; n++)
 		copy[n] = text[n];
 	copy[n] = '\0';
-	for (size_t i = 0; i < n;) {
-		const unsigned char c = (unsigned char)copy[i];
-		const size_t want = c < 0x80 ? 1 : c >> 5 == 6 && c >= 0xc2 ? 2 : c >> 4 == 14 ? 3 : 0;
-		bool good = want > 0 && i + want <= n;
-		for (size_t k = 1; good && k < want; k++)
-			good = ((unsigned char)copy[i + k] & 0xc0) == 0x80;
-		if (good) {
-			i += want;
-			continue;
-		}
-		copy[i++] = '?';
-	}
+	pl_cli_mend_utf8(copy, n);
 	yajl_gen_string(gen, (const unsigned char *)copy, n);
 }
 

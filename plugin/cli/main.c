@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include "cli.h"
+#include "say.h"
 
 #ifndef PL_VERSION
 #define PL_VERSION "0.1.0"
@@ -53,7 +54,7 @@ int main(int argc, char **argv)
 	for (const struct subcommand *s = subcommands; s->name; s++)
 		if (strcmp(argv[1], s->name) == 0)
 			return s->run(argc - 1, argv + 1);
-	fprintf(stderr, "procleak: no such command: %s\n", argv[1]);
+	pl_cli_say("procleak: no such command: %s\n", argv[1]);
 	print_usage(stderr);
 	return PL_EXIT_USAGE;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "say.h"
 #include "follow.h"
 
 static const char program[] = "procleak record";
@@ -204,7 +205,7 @@ static int run(struct pl_follow *follow, const char *output)
 	if (output && strcmp(output, "-") != 0)
 		recording.out = create(output);
 	if (!recording.out) {
-		fprintf(stderr, "%s: %s: %s\n", program, output, strerror(errno));
+		pl_cli_say("%s: %s: %s\n", program, output, strerror(errno));
 		return PL_EXIT_USAGE;
 	}
 	/* who asks for it in a recording wants it from the start */

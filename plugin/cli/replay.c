@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "say.h"
 #include "replay.h"
 
 static const char usage[] =
@@ -22,7 +23,7 @@ static const char usage[] =
 static void print_fault(void *ctx, const char *message)
 {
 	(void)ctx;
-	fprintf(stderr, "procleak replay: %s\n", message);
+	pl_cli_say("procleak replay: %s\n", message);
 }
 
 static bool set_pair(struct pl_config *config, const char *pair, struct pl_config_faults *faults)
@@ -32,7 +33,7 @@ static bool set_pair(struct pl_config *config, const char *pair, struct pl_confi
 	char key[64];
 
 	if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof key) {
-		fprintf(stderr, "procleak replay: --set %s: want KEY=VALUE\n", pair);
+		pl_cli_say("procleak replay: --set %s: want KEY=VALUE\n", pair);
 		return false;
 	}
 	memcpy(key, pair, (size_t)(equals - pair));
@@ -85,7 +86,7 @@ static bool load_config(const struct arguments *args, struct pl_config *config)
 	if (args->config_path) {
 		const int err = pl_config_read_ini(config, args->config_path, &faults);
 		if (err) {
-			fprintf(stderr, "procleak replay: %s: %s\n", args->config_path, strerror(-err));
+			pl_cli_say("procleak replay: %s: %s\n", args->config_path, strerror(-err));
 			return false;
 		}
 	}
@@ -131,7 +132,7 @@ static int replay_file(const struct pl_config *config, const char *path, bool ve
 	const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {
-		fprintf(stderr, "%s: %s\n", name, strerror(errno));
+		pl_cli_say("%s: %s\n", name, strerror(errno));
 		return PL_EXIT_USAGE;
 	}
 	int err = pl_replay_run(fd, name, &options, stdout, &summary);
@@ -144,7 +145,7 @@ static int replay_file(const struct pl_config *config, const char *path, bool ve
 			err = -EIO;
 	}
 	if (err && err != -EBADMSG)
-		fprintf(stderr, "%s: %s\n", name, strerror(-err));
+		pl_cli_say("%s: %s\n", name, strerror(-err));
 	if (err)
 		return PL_EXIT_USAGE;
 	return summary.alarm_count > 0 ? PL_EXIT_ALARM : PL_EXIT_OK;

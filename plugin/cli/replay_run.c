@@ -6,6 +6,7 @@
 
 #include "parse/trace.h"
 #include "replay.h"
+#include "say.h"
 #include "track/family.h"
 #include "track/sum.h"
 
@@ -239,7 +240,7 @@ static int take_line(struct replay *r, const char *name, size_t number, const ch
 	else
 		err = pl_trace_row(&r->trace, line, len, sample, &problem);
 	if (err) {
-		fprintf(stderr, "%s:%zu: %s\n", name, number, problem);
+		pl_cli_say("%s:%zu: %s\n", name, number, problem);
 		return err;
 	}
 	return is_header ? 0 : take_sample(r, sample);
@@ -284,7 +285,7 @@ static int read_all(struct replay *r, int fd, const char *name, char *buffer)
 		len -= (size_t)used;
 		memmove(buffer, buffer + used, len);
 		if (len > LONGEST_LINE) {
-			fprintf(stderr, "%s:%zu: the line is too long\n", name, number + 1);
+			pl_cli_say("%s:%zu: the line is too long\n", name, number + 1);
 			return -EBADMSG;
 		}
 	}
@@ -294,7 +295,7 @@ static int read_all(struct replay *r, int fd, const char *name, char *buffer)
 			return err;
 	}
 	if (r->trace.column_count == 0) {
-		fprintf(stderr, "%s:1: there is no header\n", name);
+		pl_cli_say("%s:1: there is no header\n", name);
 		return -EBADMSG;
 	}
 	return r->tick ? end_tick(r) : 0;

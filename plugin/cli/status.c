@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli.h"
+#include "say.h"
 #include "explain/explain.h"
 #include "lines.h"
 #include "state/state.h"
@@ -240,7 +241,7 @@ static int print_state(struct status *status, const char *path, const char *text
 	const int err = pl_state_read(text, len, &reader, problem, sizeof(problem));
 
 	if (err < 0) {
-		fprintf(stderr, "%s: %s: %s\n", program, path, problem);
+		pl_cli_say("%s: %s: %s\n", program, path, problem);
 		return PL_EXIT_USAGE;
 	}
 	if (!status->json && status->process_count == 0)
@@ -311,7 +312,7 @@ int pl_cli_status(int argc, char **argv)
 		path = argv[optind];
 	err = load(&path, &text, &len);
 	if (err < 0) {
-		fprintf(stderr, "%s: %s: %s\n", program, path, pl_state_error(err));
+		pl_cli_say("%s: %s: %s\n", program, path, pl_state_error(err));
 		return PL_EXIT_USAGE;
 	}
 	err = print_state(&status, path, text, len);

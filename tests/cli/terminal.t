@@ -35,6 +35,8 @@ while time.monotonic() < end:
     kept.append(bytearray(1 << 18))
     time.sleep(0.05)
 """
+with open(os.path.join(private.ROOT, "plugin", "core", "state", "state.h"), encoding="ascii") as header:
+    STATE_VERSION = int(re.search(r"define PL_STATE_VERSION (\d+)", header.read())[1])
 PROCLEAK = os.path.join(BUILD, "procleak")
 # of UTF-8 the second byte may be above 0x7f: C1 controls are two bytes there
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -63,6 +65,22 @@ with tempfile.TemporaryDirectory() as directory:
         seen[title] = done.stdout.decode("utf-8", "surrogateescape")
         ok(done.stdout and not CONTROLS.search(seen[title]), title + ": no control characters",
            ascii(seen[title]))
+    evil = "\x1b[31mpwn\x07\x7f\x9b"
+    state = os.path.join(directory, "state.json")
+    with open(state, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        json.dump({"format": "procleak-state", "version": STATE_VERSION, "header": {"saved_s": 1, "time_scale": 1},
+                   "matches": [{"name": evil}],
+                   "processes": [{"match": evil, "comm": evil, "message": evil,
+                                  "track": {"ident": {"pid": 7, "start_ticks": 1}, "verdict": 3}}]}, file)
+    trace = os.path.join(directory, evil)
+    with open(trace, "w", encoding="utf-8") as file:
+        file.write(seen["record"])
+    for title, path in (("status", state), ("status --json", state), ("replay", trace),
+                        ("replay", trace + "/nothing pwn")):
+        done = subprocess.run([PROCLEAK, *title.split(), path], stdout=subprocess.PIPE, timeout=60,
+                              stderr=subprocess.STDOUT, check=False)
+        said = done.stdout.decode("utf-8", "surrogateescape")
+        ok("pwn" in said and not CONTROLS.search(said), title + ": no control characters", ascii(said))
     ok(re.search(r"pwn.*leaking|leaking.*pwn", seen["watch"], re.S), "the leak was told",
        seen["watch"])
     ok("pwn" in seen["explain"],

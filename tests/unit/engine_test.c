@@ -1,7 +1,9 @@
 /* The engine on a fake proc root, tick by tick: who is matched, what is summed, what survives. */
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -670,7 +672,8 @@ static void test_zombies(void)
 		fake.pid = FIRST + i;
 		put_process(&fake);
 	}
-	tick(engine, &seen, at_s += TICK_S);
+	for (int i = 0; i < 3; i++)
+		tick(engine, &seen, at_s += TICK_S);
 	is_num(find(&seen, PL_SUBJECT_MATCH, "web", 0)->process_count, 0, "zombies are not processes");
 	is_num(seen.self.memory_bytes, (double)alive_bytes, "but are kept for a while");
 	for (int i = 0; i < 20; i++)
@@ -792,7 +795,9 @@ static void test_pid_file(void)
 	const char *const settings[][3] = { { "p", "PidFile", path }, { NULL, NULL, NULL } };
 	struct seen seen = { 0 };
 	struct pl_engine *engine;
+	char event[sizeof(struct inotify_event) + NAME_MAX + 1];
 	FILE *out;
+	int watch;
 
 	snprintf(path, sizeof(path), "%s/run.pid", root);
 	put_process(
@@ -819,8 +824,13 @@ static void test_pid_file(void)
 	remove(path);
 	if (mkfifo(path, 0600) != 0)
 		abort();
+	watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (inotify_add_watch(watch, path, IN_OPEN) < 0)
+		abort();
 	tick(engine, &seen, 40);
 	is_num(find(&seen, PL_SUBJECT_MATCH, "p", 0)->process_count, 0, "a FIFO names none");
+	ok(read(watch, event, sizeof(event)) < 0 && errno == EAGAIN, "and is not opened");
+	close(watch);
 	remove(path);
 	if (symlink("/dev/zero", path) != 0)
 		abort();

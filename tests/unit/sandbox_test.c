@@ -172,6 +172,12 @@ static int try_inet(void)
 	return socket(AF_INET, SOCK_STREAM, 0);
 }
 
+/* Its protocol has the number of the one netlink socket that is allowed. */
+static int try_raw(void)
+{
+	return socket(AF_INET, SOCK_RAW, NETLINK_SOCK_DIAG);
+}
+
 static int try_unix(void)
 {
 	return socket(AF_UNIX, SOCK_STREAM, 0);
@@ -289,6 +295,7 @@ static const struct {
 	{ "a program", try_execute },
 	{ "a process", try_fork },
 	{ "a TCP socket", try_inet },
+	{ "a raw socket", try_raw },
 	{ "a Unix socket", try_unix },
 	{ "the routing table", try_route },
 	{ "a signal", try_kill },

@@ -9,6 +9,10 @@
 #include "state/state.h"
 #include "tap.h"
 
+#define TEXT_OF(number) #number
+#define NUMBER_OF(macro) TEXT_OF(macro)
+#define VERSION NUMBER_OF(PL_STATE_VERSION)
+
 struct taken {
 	unsigned header_count;
 	unsigned match_count;
@@ -241,19 +245,21 @@ static void test_refusals(void)
 		{ "[1,2]", -EBADMSG, "an array" },
 		{ "\"x\"", -EBADMSG, "a text" },
 		{ "garbage", -EBADMSG, "no JSON" },
-		{ "{\"format\":\"procleak-state\",\"version\":3,\"header\":{}}", -EBADMSG,
+		{ "{\"format\":\"procleak-state\",\"version\":" VERSION ",\"header\":{}}", -EBADMSG,
 		  "a text without its processes" },
-		{ "{\"format\":\"procleak-state\",\"version\":3,\"processes\":[]}", -EBADMSG,
+		{ "{\"format\":\"procleak-state\",\"version\":" VERSION ",\"processes\":[]}", -EBADMSG,
 		  "a text without its header" },
-		{ "{\"version\":3,\"header\":{},\"processes\":[]}", -EBADMSG, "a text of another kind" },
+		{ "{\"version\":" VERSION ",\"header\":{},\"processes\":[]}", -EBADMSG,
+		  "a text of another kind" },
 		{ "{\"format\":\"procleak-state\",\"version\":99,\"header\":{},\"processes\":[]}",
 		  -EPROTONOSUPPORT, "another version" },
-		{ "{\"format\":\"procleak-state\",\"version\":4,\"header\":{},\"processes\":[]} x",
+		{ "{\"format\":\"procleak-state\",\"version\":" VERSION
+		  ",\"header\":{},\"processes\":[]} x",
 		  -EBADMSG, "something after the end" },
-		{ "{\"format\":\"procleak-state\",\"version\":4,\"header\":{\"saved_s\":true},"
+		{ "{\"format\":\"procleak-state\",\"version\":" VERSION ",\"header\":{\"saved_s\":true},"
 		  "\"processes\":[]}",
 		  -EBADMSG, "a wrong type" },
-		{ "{\"format\":\"procleak-state\",\"version\":4,\"header\":{},\"processes\":"
+		{ "{\"format\":\"procleak-state\",\"version\":" VERSION ",\"header\":{},\"processes\":"
 		  "[{\"track\":{\"verdict\":5}}]}",
 		  -EBADMSG, "a verdict that there is not" },
 	};
@@ -265,8 +271,9 @@ static void test_refusals(void)
 		ok(problem[0] && taken.header_count + taken.process_count == 0, "said, and nothing taken");
 	}
 	{
-		const char *text = "{\"format\":\"procleak-state\",\"version\":4,\"new\":[{\"a\":[1]}],"
-						   "\"header\":{\"later\":{\"x\":[[1]]},\"saved_s\":3},\"processes\":[]}";
+		const char *text =
+			"{\"format\":\"procleak-state\",\"version\":" VERSION ",\"new\":[{\"a\":[1]}],"
+			"\"header\":{\"later\":{\"x\":[[1]]},\"saved_s\":3},\"processes\":[]}";
 
 		is_num(read_text(text, strlen(text), &taken, problem), 0, "unknown keys are passed over");
 		is_num(taken.header.saved_s, 3, "and cost the known ones nothing");
