@@ -72,6 +72,9 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_LIB)
 # It lets some calls of the library fail.
 $(BUILD)/tests/unit/engine_test: LIBS += -Wl,--wrap=malloc,--wrap=fstat,--wrap=pl_procfs_read
 
+# It has some reads wait.
+$(BUILD)/tests/unit/windows_test: LIBS += -Wl,--wrap=pl_procfs_read_at
+
 # The plugin as a whole, between a fake daemon and a fake engine.
 COLLECTD_TEST := $(BUILD)/tests/unit/collectd_test
 

@@ -1002,6 +1002,49 @@ static void test_degrading(void)
 	remove_process(80);
 }
 
+/* Until when regions are told, once they are read no more, in steps of ten minutes. */
+static double told_until_s(const char *time_scale, double most_s)
+{
+	const char *const settings[][3] = { { "r", "Command", "quiet" },
+		                                { NULL, "TimeScale", time_scale },
+		                                { NULL, NULL, NULL } };
+	const struct fake quiet = {
+		.pid = 82, .ppid = 1, .comm = "quiet", .start_ticks = 10, .anon_kib = 1024
+	};
+	static struct seen seen;
+	struct pl_engine *engine;
+	double last_s = -1;
+
+	put_process(&quiet);
+	write_file(82, "smaps",
+	           "10000000-10100000 rw-p 00000000 00:00 0 [heap]\nRss: 1024 kB\nPss: 1024 kB\n"
+	           "Anonymous: 1024 kB\nVmFlags: rd wr\n");
+	engine = start(&seen, settings);
+	for (int i = 0; i < 3; i++)
+		tick(engine, &seen, i * 40);
+	if (!find(&seen, PL_SUBJECT_MATCH, "r", 0)->regions)
+		abort();
+	write_file(82, "smaps", "no longer what it was\n");
+	for (double at_s = 100; at_s <= most_s; at_s += 100) {
+		const struct pl_reading *reading;
+
+		tick(engine, &seen, at_s);
+		reading = find(&seen, PL_SUBJECT_MATCH, "r", 0);
+		if (reading->regions)
+			last_s = at_s;
+	}
+	pl_engine_free(engine);
+	remove_process(82);
+	return last_s;
+}
+
+/* What cannot be read any more is told until it is old, in scaled time and in real time, too. */
+static void test_old_regions(void)
+{
+	is_near(told_until_s("1", 12000), 3 * 3600 + 80, 300, "three readings may fail");
+	is_near(told_until_s("1000", 2000), 600 + 80, 100, "and ten minutes, however fast time passes");
+}
+
 /* 4096 groups push the memory past what is read of status at first. */
 static void test_many_groups(void)
 {
@@ -1733,6 +1776,7 @@ int main(void)
 	test_turns();
 	test_routine_share();
 	test_degrading();
+	test_old_regions();
 	test_stuck();
 	test_stuck_regions();
 	test_unreadable();

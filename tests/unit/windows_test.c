@@ -237,15 +237,43 @@ static void test_growth(void)
 	ok(shares[0].share > 0.95, "and no other");
 	is_near(ledger.now.used_bytes[PL_REGION_HEAP] - ledger.base.used_bytes[PL_REGION_HEAP],
 	        200.0 * MIB, 60.0 * MIB, "by about as much as it did");
+}
 
-	/* another sample is no growth */
+static size_t share_count(const struct pl_ledger *ledger)
+{
+	struct pl_region_share shares[2];
+
+	return pl_ledger_shares(ledger, PL_REGIONS_ANONYMOUS, shares, 2);
+}
+
+/* What two ways of reading differ by is no growth; what is clearly more is one. */
+static void test_other_methods(void)
+{
+	static struct space space;
+	static struct pl_ledger ledger;
+	const struct pl_ledger_place *places[1];
+	uint64_t used_bytes;
+
+	make_server(&space, 3, 4);
+	(void)sample(&space, 600, 0);
+	pl_ledger_update(&ledger, &snapshot, 0, 1000);
 	snapshot.window_stride *= 2;
-	pl_ledger_update(&ledger, &snapshot, 4000, 7000);
+	pl_ledger_update(&ledger, &snapshot, 600, 2000);
 	is_num(ledger.reading_count, 1, "another sample begins anew");
-	is_num(pl_ledger_shares(&ledger, PL_REGIONS_ANONYMOUS, shares, 2), 0, "and is no growth");
+	is_num(share_count(&ledger), 0, "and is no growth");
 	snapshot.window_stride = 0;
-	pl_ledger_update(&ledger, &snapshot, 4600, 8000);
+	snapshot.totals[PL_REGION_HEAP].resident_bytes += 8 * MIB;
+	pl_ledger_update(&ledger, &snapshot, 1200, 3000);
 	is_num(ledger.reading_count, 1, "nor is the first one of smaps");
+
+	used_bytes = ledger.now.used_bytes[PL_REGION_HEAP];
+	snapshot.window_stride = 4;
+	snapshot.totals[PL_REGION_STACK].resident_bytes += 1000 * MIB + used_bytes;
+	pl_ledger_update(&ledger, &snapshot, 1800, 4000);
+	is_num(ledger.reading_count, 2, "but what has doubled since has grown");
+	is_num(share_count(&ledger), 1, "and it is known which class");
+	is_num(ledger.window_stride, 4, "however it is read from now on");
+	is_num(pl_ledger_growing(&ledger, places, 1), 0, "if not which mappings of it");
 }
 
 /* A reserve of which next to nothing is used: the interval, or the sum, gives it away. */
@@ -283,6 +311,18 @@ static void feed(void *ctx, const char *text, size_t len)
 	pl_regions_feed(ctx, text, len);
 }
 
+static useconds_t wait_us; /* each read is kept waiting by something else that runs */
+
+ssize_t __real_pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset);
+ssize_t __wrap_pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset);
+
+ssize_t __wrap_pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset)
+{
+	if (wait_us > 0)
+		usleep(wait_us);
+	return __real_pl_procfs_read_at(fd, buf, size, offset);
+}
+
 /* Our own memory, half of it there: as smaps says. */
 static void test_self(void)
 {
@@ -315,6 +355,11 @@ static void test_self(void)
 	ok(result.snapshot.window_stride > 1, "it is a sample");
 	is_near(result.used_bytes, used_of_set(&whole, PL_REGIONS_ANONYMOUS),
 	        result.half_bytes + 8.0 * MIB, "that says about the same");
+	request.most_us = 40e3;
+	wait_us = 30000;
+	is_num(pl_sampled_read(&fs, &request, &scan, &result), -ETIME,
+	       "to have been kept waiting is not to be too large");
+	wait_us = 0;
 	request.most_us = 0;
 	ok(pl_sampled_read(&fs, &request, &scan, &result) < 0, "without any time nothing is read");
 	request.most_us = 10e6;
@@ -329,6 +374,7 @@ int main(void)
 	test_whole();
 	test_interval();
 	test_growth();
+	test_other_methods();
 	test_sparse();
 	test_bad_text();
 	test_self();

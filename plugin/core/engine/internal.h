@@ -85,6 +85,7 @@ struct pl_process {
 	bool regions_pending;
 	double regions_s;     /* when they were last read */
 	double regions_due_s; /* not before */
+	double regions_old_s; /* what was read is told no more from then on */
 	double regions_us;    /* what the last reading took; 0: none yet */
 	double sampled_us;    /* likewise, when it was a sample */
 	uint32_t regions_tick;

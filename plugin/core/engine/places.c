@@ -41,6 +41,17 @@ void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *proces
 	pl_engine_begin_idle(process);
 }
 
+/* One that is put off, for the budget or for its lock, is no reason for a gap in a stack. */
+static void set_old(const struct pl_engine *engine, struct pl_process *process)
+{
+	const double stale_s = STALE_S / engine->config->time_scale;
+	const double due_s = process->regions_due_s + STALE_REAL_S;
+
+	process->regions_old_s = process->regions_s + (stale_s > STALE_REAL_S ? stale_s : STALE_REAL_S);
+	if (due_s > process->regions_old_s)
+		process->regions_old_s = due_s;
+}
+
 void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *process,
                                const struct pl_ledger *ledger)
 {
@@ -55,6 +66,7 @@ void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *proc
 	process->regions_s = ledger->now.time_s;
 	process->regions_verdict = process->verdict;
 	process->regions_due_s = engine->now.mono_s;
+	set_old(engine, process);
 }
 
 double pl_engine_regions_us(const struct pl_engine *engine, const struct pl_process *process)
@@ -232,6 +244,7 @@ static void take_over(struct pl_engine *engine, struct pl_process *process,
 	pl_track_set_places(process->track, process->ledger);
 	process->regions_s = engine->now.mono_s;
 	process->regions_tick = engine->tick;
+	set_old(engine, process);
 	pl_values_set(&process->sample.values, PL_M_MAPS, snapshot->mapping_count);
 	if (snapshot->window_stride == 0)
 		pl_values_set(&process->sample.values, PL_M_HEAP,
@@ -326,15 +339,10 @@ void pl_engine_regions_stuck(struct pl_engine *engine, struct pl_process *proces
 		process->regions_pending = false;
 }
 
-/* One that is put off, for the budget or for its lock, is no reason for a gap in a stack. */
 static bool is_recent(const struct pl_engine *engine, const struct pl_process *process)
 {
-	const double age_s = engine->now.mono_s - process->regions_s;
-
-	if (!process->ledger || process->ledger->reading_count == 0)
-		return false;
-	return age_s * engine->config->time_scale < STALE_S || age_s < STALE_REAL_S ||
-	       engine->now.mono_s < process->regions_due_s + STALE_REAL_S;
+	return process->ledger && process->ledger->reading_count > 0 &&
+	       engine->now.mono_s < process->regions_old_s;
 }
 
 bool pl_engine_region_bytes(const struct pl_engine *engine, const struct pl_process *process,

@@ -55,9 +55,14 @@ static void note_hold(struct pl_sampled_result *out, double begin_us)
 		out->longest_us = took_us;
 }
 
-/* The kernel hands it out in pieces of a page, and takes the lock afresh for each. */
+/*
+ * The kernel hands it out in pieces of a page, and takes the lock afresh for each. -EFBIG when it
+ * takes longer than that; -ETIME when something else ran meanwhile.
+ */
 static int read_maps(int fd, double most_us, struct text *text, struct pl_sampled_result *out)
 {
+	const double begin_cpu_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
+
 	for (;;) {
 		const int err = make_room(text);
 		const double begin_us = now_us();
@@ -71,7 +76,7 @@ static int read_maps(int fd, double most_us, struct text *text, struct pl_sample
 			return len < 0 ? (int)len : text->len > 0 ? 0 : -ESRCH;
 		text->len += (size_t)len;
 		if (out->read_us > most_us)
-			return -EFBIG;
+			return clock_us(CLOCK_THREAD_CPUTIME_ID) - begin_cpu_us > most_us ? -EFBIG : -ETIME;
 	}
 }
 

@@ -5,6 +5,8 @@
 #define LEAST_GROWTH_BYTES (UINT64_C(1) << 20) /* that the time since the middle can tell from */
 #define KEEPS_PACE 0.75
 #define OTHER_WINDOW 1.7
+#define OTHER_METHOD                                                                               \
+	0.02 /* of it all, that two ways of reading may differ by beside their errors */
 
 bool pl_region_in_set(enum pl_region region, enum pl_region_set set)
 {
@@ -140,9 +142,9 @@ static void add_newcomer(struct pl_ledger *ledger, const struct pl_region_place 
 	insert(ledger, &entry);
 }
 
-static void update_places(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot)
+static void update_places(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
+                          bool is_first)
 {
-	const bool is_first = ledger->reading_count == 0;
 	uint64_t seen_bytes[PL_LEDGER_PLACES] = { 0 };
 	struct pl_region_place ranges[PL_LEDGER_PLACES] = { 0 };
 	bool matched[PL_SNAPSHOT_PLACES] = { false };
@@ -174,13 +176,51 @@ static void update_points(struct pl_ledger *ledger)
 	}
 }
 
+static double sum_used(const uint64_t *used_bytes)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < PL_REGION_COUNT; i++)
+		sum += (double)used_bytes[i];
+	return sum;
+}
+
+/* By more than two ways of reading differ. */
+static bool has_clearly_grown(const struct pl_ledger *ledger,
+                              const struct pl_region_snapshot *snapshot)
+{
+	uint64_t used_bytes[PL_REGION_COUNT];
+	const double was = sum_used(ledger->base.used_bytes);
+
+	for (size_t i = 0; i < PL_REGION_COUNT; i++)
+		used_bytes[i] = pl_region_used_bytes(&snapshot->totals[i]);
+
+	const double is = sum_used(used_bytes);
+	const double error =
+		(double)ledger->error_share * was + (double)snapshot->error_share * is + OTHER_METHOD * is;
+
+	return ledger->reading_count > 0 && is - was > 2 * error;
+}
+
+/* Begins anew, or with the places alone: what a mapping held was estimated by others like it. */
+static void change_method(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot)
+{
+	if (!has_clearly_grown(ledger, snapshot))
+		*ledger = (struct pl_ledger){ 0 };
+	ledger->window_stride = snapshot->window_stride;
+	ledger->place_count = 0;
+	ledger->unseen_bytes = 0;
+}
+
 void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
                       double time_s, uint64_t work_us)
 {
-	if (ledger->window_stride != snapshot->window_stride)
-		*ledger = (struct pl_ledger){ .window_stride = snapshot->window_stride };
+	const bool is_other = ledger->window_stride != snapshot->window_stride;
+
+	if (is_other)
+		change_method(ledger, snapshot);
 	ledger->error_share = snapshot->error_share;
-	update_places(ledger, snapshot);
+	update_places(ledger, snapshot, is_other || ledger->reading_count == 0);
 	ledger->now.time_s = time_s;
 	ledger->now.work_us = work_us;
 	ledger->swap_bytes = ledger->lazyfree_bytes = ledger->huge_bytes = 0;

@@ -55,7 +55,8 @@ struct pl_ledger {
 _Static_assert(sizeof(struct pl_ledger) <= 5 * 1024, "the ledger is a few KiB a process");
 
 /* Adds a reading; the first one is the baseline, and so is one that was read in another way, for
- * the difference of two samples is no growth. `ledger` starts as zeros. */
+ * the difference of two samples is no growth: unless there is clearly more than they may differ by.
+ * `ledger` starts as zeros. */
 void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
                       double time_s, uint64_t work_us);
 
