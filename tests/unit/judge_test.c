@@ -104,9 +104,33 @@ static struct pl_evidence judge_steps(double step)
 	return e;
 }
 
+/* 40 hours without growth, but for one step at hour 30 that may be taken back after 5 hours. */
+static enum pl_reason reason_of_step(double step, bool stays)
+{
+	const struct pl_judge_input input = input_of(&history);
+	struct pl_evidence e;
+
+	pl_history_init(&history);
+	for (double t_s = 0; t_s < 40 * HOUR; t_s += 60) {
+		const bool is_up = t_s > 30 * HOUR && (stays || t_s < 35 * HOUR);
+		struct pl_history_input sample = { .present = 1U << PL_SERIES_U };
+		unsigned closed;
+
+		sample.value[PL_SERIES_U] =
+			(float)(200 * MIB + 20e3 * noise_at((uint64_t)t_s) + (is_up ? step : 0));
+		pl_history_add(&history, 1000 + t_s, 1, &sample, &closed);
+	}
+	pl_judge_evidence(&input, &e);
+	return (enum pl_reason)e.reason;
+}
+
 static void test_steps(void)
 {
 	struct pl_evidence e;
+
+	is_num(reason_of_step(50 * MIB, true), PL_REASON_STEP, "one step is told as one");
+	is_num(reason_of_step(5 * MIB, true), PL_REASON_FLAT, "one below the floor is not");
+	is_num(reason_of_step(50 * MIB, false), PL_REASON_FLAT, "nor one that was taken back");
 
 	ok(judge_steps(0).leaking, "what grows evenly leaks");
 	ok(judge_steps(8 * MIB).leaking, "small steps on the way do not hide that");

@@ -126,6 +126,7 @@ struct view {
 	size_t window_n; /* blocks of the window, with those that have no reading */
 	double span_s;
 	double stepless; /* share of the growth that is not in steps */
+	double stepped;  /* what it rose by at most, all told and in steps */
 	double last_step_s;
 	double need_growth;
 	double sigma;
@@ -300,13 +301,20 @@ static bool pass_dear_gates(struct view *v, enum pl_level level)
 	return gate_collapse(v, level);
 }
 
+/* Flat but for a step, with time enough on both sides of it to tell it from a peak or a start. */
+static bool is_step(const struct view *v)
+{
+	return v->stepped >= v->need_growth && v->last_step_s >= v->p[v->n / 6].t_s &&
+	       v->last_step_s <= v->p[v->n - 1 - v->n / 6].t_s;
+}
+
 /* Gives what the failed gate is called; of several, the first that was tested tells most. */
 static enum pl_reason reason_of(const struct pl_evidence *e, const struct view *v)
 {
 	const unsigned failed = e->tested & ~(unsigned)e->held;
 
 	if (failed & (1U << PL_GATE_EFFECT))
-		return PL_REASON_FLAT;
+		return is_step(v) ? PL_REASON_STEP : PL_REASON_FLAT;
 	if (failed & (1U << PL_GATE_STEP))
 		return PL_REASON_STEP;
 	if (failed & (1U << PL_GATE_TERRITORY)) {
@@ -412,6 +420,7 @@ static bool open_view(struct view *v, const struct window *w, enum kind kind)
 	const double taken =
 		pl_trend_destep(v->p, v->n, MAX_STEPS, STEP_SHARE, STEP_OUTLIER, &steps, &v->last_step_s);
 	v->stepless = taken > 0 && raw > 0 ? 1 - taken / raw : 1;
+	v->stepped = fmin(taken, raw);
 	(void)pl_trend_minima(v->p, v->n, PARTS, v->minima);
 	v->need_growth = fmax(v->floor.growth, v->floor.share * v->minima[0]);
 	return true;
