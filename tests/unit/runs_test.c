@@ -12,6 +12,7 @@ static struct pl_family family;
 /* What else a member counts: opened connections add up, those held are as many as now. */
 struct with {
 	bool held;
+	bool heap;         /* what it has is in the brk heap, but for a part that stays */
 	double bytes_each; /* 0: it grows as the level says */
 	double per_hour;   /* 0: nothing is counted */
 	double swing;      /* by how much the load of a day comes and goes */
@@ -53,6 +54,8 @@ static void tick(struct tally *tally, unsigned which, double now_s, double born_
 
 	s.ident = tracks[which].ident;
 	pl_values_set(&s.values, PL_M_ANON, (uint64_t)level(which, now_s - born_s));
+	if (with.heap)
+		pl_values_set(&s.values, PL_M_HEAP, s.values.value[PL_M_ANON] - 50 * 1048576);
 	if (with.per_hour > 0) {
 		const double count = opened_by(now_s) - opened_by(born_s);
 		const double noise = 0.1 * MIB * noise_at((uint64_t)now_s);
@@ -126,7 +129,12 @@ static void test_recycling(void)
 	is_num(t.process_alarms, 0, "no single one of them lives long enough");
 	is_str(t.last_alarm.reason, "runs", "by their runs");
 	is_near(t.last_alarm.rate_bytes_per_hour / MIB, 5, 0.5, "at their common rate");
+	is_str(t.last_alarm.where, "anon", "nowhere in particular");
 	is_num(family.verdict, PL_VERDICT_LEAKING, "the match is leaking");
+	with = (struct with){ .heap = true };
+	is_str(run(3, 3 * DAY, 6 * HOUR, 0, all_leak).last_alarm.where, "heap",
+	       "in the heap, where that is known");
+	with = (struct with){ 0 };
 	is_num(run(3, 3 * DAY, 6 * HOUR, 0, warms_up).alarms, 0, "workers that warm up are fine");
 }
 

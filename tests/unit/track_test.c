@@ -130,6 +130,12 @@ static void urgent(double t_s, struct pl_values *v)
 	put(v, PL_M_LIMIT, 1000 * MIB);
 }
 
+static void urgent_heap(double t_s, struct pl_values *v)
+{
+	urgent(t_s, v);
+	put(v, PL_M_HEAP, 20 * MIB + 850 * MIB * t_s / (50 * 60));
+}
+
 /* Memory follows a load that grows by the week: fine. */
 static void load_ramp(double t_s, struct pl_values *v)
 {
@@ -204,6 +210,9 @@ static void test_urgent(void)
 	is_num(o.first.verdict, PL_VERDICT_CRITICAL, "as critical");
 	is_near(o.first.seconds_to_limit, 50 * 60 - o.first_alarm_s, 180, "with the time that is left");
 	ok(o.first.limit, "and the limit");
+	is_str(o.first.where, "anon", "nowhere in particular");
+	is_str(judge(50 * 60, 10, urgent_heap).first.where, "heap",
+	       "or in the heap, as far as minutes tell");
 }
 
 static void urgent_without_limit(double t_s, struct pl_values *v)

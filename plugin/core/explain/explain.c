@@ -5,6 +5,9 @@
 
 #include "trend/trend.h"
 
+#define LEAST_PAIRS 4
+#define LEAST_RISE_BYTES (4.0 * 1024 * 1024) /* where there are fewer */
+
 struct pair {
 	double x[PL_HISTORY_MAX_POINTS];
 	double y[PL_HISTORY_MAX_POINTS];
@@ -34,6 +37,19 @@ static void pair_series(const struct pl_history *h, enum pl_series x, enum pl_se
 	}
 }
 
+/* The youngest pair, of a block that is still open: the first hours have few that are closed. */
+static void pair_open(const struct pl_history *h, enum pl_series x, enum pl_series y,
+                      enum pl_level level, struct pair *out)
+{
+	const struct pl_block *block = &h->open[level];
+	const uint16_t wanted = (uint16_t)(1U << x | 1U << y);
+
+	if ((block->present & wanted) != wanted || out->n == PL_HISTORY_MAX_POINTS)
+		return;
+	out->x[out->n] = (double)block->value[x];
+	out->y[out->n++] = (double)block->value[y];
+}
+
 const char *pl_explain_where(const struct pl_history *h, enum pl_series series, double since_s)
 {
 	struct pair p;
@@ -43,11 +59,17 @@ const char *pl_explain_where(const struct pl_history *h, enum pl_series series, 
 	if (series != PL_SERIES_U)
 		return "unknown";
 	pair_series(h, PL_SERIES_HEAP, series, since_s, &p);
-	if (p.n < 4)
+	const bool is_short = p.n < LEAST_PAIRS;
+
+	if (is_short) {
+		pair_open(h, PL_SERIES_HEAP, series, PL_LEVEL_30MIN, &p);
+		pair_open(h, PL_SERIES_HEAP, series, PL_LEVEL_1MIN, &p);
+	}
+	if (p.n < 2)
 		return "anon";
 	const double heap = p.x[p.n - 1] - p.x[0];
 	const double all = p.y[p.n - 1] - p.y[0];
-	return all > 0 && heap > 0.6 * all ? "heap" : "anon";
+	return all > (is_short ? LEAST_RISE_BYTES : 0) && heap > 0.6 * all ? "heap" : "anon";
 }
 
 const char *pl_explain_metric(enum pl_series series)

@@ -1,6 +1,10 @@
 #include "track/family.h"
 
 #include <math.h>
+#include <string.h>
+
+/* How it begins says less of where a run leaks. */
+#define RUN_BEGIN_SHARE 0.25
 
 void pl_family_init(struct pl_family *f, double time_scale)
 {
@@ -71,6 +75,18 @@ bool pl_family_member(struct pl_family *f, struct pl_track *track,
 	return true;
 }
 
+/* The region that a run grew in, plus one; 0: not known. Without regions, what the pulse tells. */
+static uint8_t place_of_run(const struct pl_track *track)
+{
+	const struct pl_place *place = pl_places_leader(&track->places, PL_REGIONS_ANONYMOUS);
+	const char *where =
+		pl_explain_where(&track->history, PL_SERIES_U, RUN_BEGIN_SHARE * track->history.clock_s);
+
+	if (place)
+		return (uint8_t)(place->region + 1);
+	return strcmp(where, pl_region_name(PL_REGION_HEAP)) == 0 ? PL_REGION_HEAP + 1 : 0;
+}
+
 void pl_family_gone(struct pl_family *f, const struct pl_track *track,
                     const struct pl_settings *settings)
 {
@@ -79,7 +95,6 @@ void pl_family_gone(struct pl_family *f, const struct pl_track *track,
 		.series = PL_SERIES_U,
 		.settings = settings,
 	};
-	const struct pl_place *place = pl_places_leader(&track->places, PL_REGIONS_ANONYMOUS);
 	struct pl_run run;
 
 	/* how a cache fills that is used says nothing against it, however often */
@@ -91,7 +106,7 @@ void pl_family_gone(struct pl_family *f, const struct pl_track *track,
 
 	f->runs[at] = run;
 	pl_explain_run(&track->history, &run, &f->run_drivers[at]);
-	f->run_places[at] = place ? (uint8_t)(place->region + 1) : 0;
+	f->run_places[at] = place_of_run(track);
 	f->runs_changed = true;
 }
 
