@@ -38,13 +38,15 @@ static void print_help(void)
 		"usage: procleak census [OPTION]... PID\n"
 		"\n"
 		"Tells what kinds of objects pile up in a process, from a few MiB of its memory: types of\n"
-		"C++ and CPython, functions and strings that objects point to, sizes of malloc's chunks.\n"
+		"C++ and CPython, functions and strings that objects point to, sizes of malloc's chunks;\n"
+		"of Go, goroutines and size classes of what its collections found alive.\n"
 		"It finds what grows: a cache that fills looks the same. Contents are never shown.\n"
 		"\n"
 		"  --interval SECONDS  between the first look and the last one (default 30)\n"
 		"  --pages N           effort: 4 N pages of the heap are read at each of 6 looks, and up "
 		"to\n"
-		"                      N / 2 of those that are new (default 256)\n"
+		"                      N / 2 of those that are new; of Go, records of 64 N spans (default\n"
+		"                      256)\n"
 		"  --symbols DIR       separate debug files, as in /usr/lib/debug or side by side\n"
 		"  --seed N            choose the same pages again\n"
 		"  --proc DIR          where procfs is mounted (default /proc)\n"
@@ -273,11 +275,14 @@ static void print_table(const struct request *request, const struct pl_census_re
 		printf("\nInconclusive: %s.\n", report->reason);
 	else if (report->reason[0])
 		printf("\nNote: %s.\n", report->reason);
-	if (report->pages_read > 0)
-		printf("\nA leak of less than %.0f objects/s would not have been told from chance. "
-		       "Read %llu pages in %.0f ms of CPU.\n",
-		       ceil(report->floor_objects_per_s), (unsigned long long)report->pages_read,
-		       report->cpu_s * 1000);
+	if (report->pages_read == 0)
+		return;
+	putchar('\n');
+	if (!isnan(report->floor_objects_per_s))
+		printf("A leak of less than %.0f objects/s would not have been told from chance. ",
+		       ceil(report->floor_objects_per_s));
+	printf("Read %llu pages in %.0f ms of CPU.\n", (unsigned long long)report->pages_read,
+	       report->cpu_s * 1000);
 }
 
 int pl_cli_census(int argc, char **argv)

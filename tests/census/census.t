@@ -23,8 +23,8 @@ INTERVAL_S = 10
 # Leaks are four times faster than by default, so that a third of the time is plenty.
 NAMED = ("cxx-stripped", "cxx-static-stripped", "cxx-jemalloc", "cxx-tcmalloc", "cxx-mimalloc",
          "c-function", "c-string", "c-buffers-4096", "python", "python-dict", "shared-virtual", "rust",
-         "rust-closure")
-QUIET = ("quiet-cxx", "quiet-c", "quiet-python")
+         "rust-closure", "go", "go-goroutines")
+QUIET = ("quiet-cxx", "quiet-c", "quiet-python", "quiet-go")
 LEAK, POPULATION, CHURN = 2000, 50000, 5000
 
 started = []

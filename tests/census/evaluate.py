@@ -8,6 +8,7 @@ Without CASE: all of them. Prints a line a case; exits with 1 when a case is bel
 """
 import argparse
 import concurrent.futures
+import glob
 import json
 import os
 import re
@@ -28,6 +29,12 @@ def preload(name):
     return {"LD_PRELOAD": os.path.join(LIBRARIES, name)}
 
 
+def find_go():
+    """$GO, that of the path, or else the newest that Debian installed beside it; None without."""
+    return os.environ.get("GO") or shutil.which("go") or next(
+        iter(sorted(glob.glob("/usr/lib/go-*/bin/go"), reverse=True)), None)
+
+
 class Case:
     """A program, what it leaks (None: nothing) and how much of it a second."""
 
@@ -45,15 +52,22 @@ class Case:
         if self.source.endswith(".py"):
             python = self.flags[0] if self.flags else "/usr/bin/python3"
             return [python, source] if os.path.exists(python) else None
-        compiler = {".cc": "g++", ".c": "gcc", ".rs": "rustc"}[os.path.splitext(source)[1]]
-        if not shutil.which(compiler):
+        compiler = {".cc": "g++", ".c": "gcc", ".rs": "rustc", ".go": find_go()}[
+            os.path.splitext(source)[1]]
+        if not compiler or not shutil.which(compiler):
             return None
         os.makedirs(PROGRAMS, exist_ok=True)
         program = os.path.join(PROGRAMS, name)
         if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
             flags = ["-O"] if compiler == "rustc" else ["-O2", "-g", "-pthread"]
-            subprocess.run([compiler] + flags + self.flags + ["-o", program, source], check=True)
-            if self.strip:
+            environment = None
+            if self.source.endswith(".go"):
+                flags = ["build"] + (["-ldflags=-s -w"] if self.strip else [])
+                environment = {**os.environ, "GO111MODULE": "off", "GOTOOLCHAIN": "local",
+                               "GOCACHE": os.path.join(PROGRAMS, "go-cache")}
+            subprocess.run([compiler] + flags + self.flags + ["-o", program, source], check=True,
+                           env=environment)
+            if self.strip and not self.source.endswith(".go"):
                 subprocess.run(["strip", program], check=True)
         return [program]
 
@@ -94,6 +108,11 @@ CASES = {
     "map-nodes": Case("shared.cc", r"^112-byte", 500, "--kind 2"),
     "callbacks": Case("shared.cc", r"Function_handler|80-byte", 500, "--kind 3"),
     "rust": Case("traits.rs", r"Upload", 500),
+    "go": Case("tickets.go", r"^96-byte objects with pointers$", 500, strip=True),
+    "go-buffers": Case("tickets.go", r"^3 KiB objects without pointers$", 500, "--kind buffer"),
+    "go-goroutines": Case("tickets.go", r"^goroutine$", 500, "--kind goroutine", strip=True),
+    "go-pie": Case("tickets.go", r"^96-byte objects with pointers$", 500, flags="-buildmode=pie"),
+    "quiet-go": Case("tickets.go", None, 0, "--leak 0", strip=True),
     "rust-closure": Case("traits.rs", r"retry_upload::\{\{closure\}\}$", 500, "--closures 1"),
     "quiet-tides": Case("tides.cc", None, 0),
     "quiet-tides-slow": Case("tides.cc", None, 0, "--period 25"),

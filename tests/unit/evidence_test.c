@@ -377,6 +377,14 @@ static void test_census(void)
 	ok(!compose_census(&root) && root && !suggests_census(root),
 	   "a managed heap has its own tools");
 	yajl_tree_free(root);
+	about.ledger.runtimes = 1u << PL_RUNTIME_GO;
+	ok(!compose_census(&root) && root && !suggests_census(root),
+	   "and what is C's in a program of Go is not seen in Go's heap");
+	yajl_tree_free(root);
+	snprintf(about.where, sizeof(about.where), "go");
+	ok(!compose_census(&root) && root && suggests_census(root), "Go's own is looked into");
+	yajl_tree_free(root);
+	snprintf(about.where, sizeof(about.where), "arena");
 	about.ledger.runtimes = 1u << PL_RUNTIME_GLIBC;
 	ok(!compose_census(&root) && root && suggests_census(root),
 	   "without a census one is suggested");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "census/golang.h"
 #include "census/large.h"
 #include "census/runtime.h"
 
@@ -27,6 +28,7 @@ struct pl_census {
 	struct pl_census_options options;
 	struct pl_census_target target;
 	struct pl_census_runtime runtime;
+	struct pl_census_go go; /* of a Go program: its spans are the pages that are read */
 	uint64_t random;
 	double share; /* of the windows that are looked at */
 	double begun_s;
@@ -63,12 +65,13 @@ static double thread_cpu_s(void)
 
 static uint32_t old_pages_max(const struct pl_census *census)
 {
-	return census->options.page_count * PL_CENSUS_OLD_PAGES_FACTOR;
+	return census->options.page_count *
+	       (census->runtime.go ? PL_CENSUS_GO_SPANS_FACTOR : PL_CENSUS_OLD_PAGES_FACTOR);
 }
 
 static uint32_t new_pages_max(const struct pl_census *census)
 {
-	return census->options.page_count / 2;
+	return old_pages_max(census) / 8;
 }
 
 void pl_census_free(struct pl_census *census)
@@ -76,6 +79,7 @@ void pl_census_free(struct pl_census *census)
 	if (!census)
 		return;
 	pl_census_target_close(&census->target);
+	pl_census_go_close(&census->go);
 	pl_census_pages_free(&census->first);
 	pl_census_pages_free(&census->seen);
 	pl_census_pages_free(&census->current);
@@ -153,6 +157,20 @@ static int see_present(struct pl_census *census)
 	return 0;
 }
 
+static int take_go_look(struct pl_census *census)
+{
+	const struct pl_census_go_sample sample = { .indices = census->addresses,
+		                                        .strata = census->strata,
+		                                        .old_max = old_pages_max(census),
+		                                        .new_max = new_pages_max(census),
+		                                        .random = &census->random };
+	const int err = pl_census_go_look(&census->go, &census->target, census->looks, &sample,
+	                                  &census->panel, &census->cells[census->looks]);
+
+	census->pages_read = census->go.pages_read;
+	return err;
+}
+
 static int take_first_look(struct pl_census *census)
 {
 	const uint64_t windows = pl_census_target_window_count(&census->target);
@@ -160,6 +178,8 @@ static int take_first_look(struct pl_census *census)
 		census->options.windows_max > 0 ? census->options.windows_max : WINDOWS_MAX;
 	int err;
 
+	if (census->runtime.go)
+		return take_go_look(census);
 	census->share = windows > most ? (double)most / (double)windows : 1;
 	err = see_present(census);
 	if (err < 0)
@@ -219,6 +239,8 @@ static int take_later_look(struct pl_census *census)
 	const bool is_last = census->looks == PL_CENSUS_LOOKS - 1;
 	int err = pl_census_target_refresh(&census->target);
 
+	if (err == 0 && census->runtime.go)
+		return take_go_look(census);
 	if (err == 0)
 		err = see_present(census);
 	if (err == 0)
@@ -262,6 +284,19 @@ static struct pl_census_options within_limits(const struct pl_census_options *op
 	return limited;
 }
 
+static int find_runtime(struct pl_census *census)
+{
+	int err = pl_census_runtime_find(&census->target, &census->runtime);
+
+	if (err < 0 || !census->runtime.go)
+		return err;
+	err = pl_census_go_find(&census->target, &census->go);
+	census->runtime.go = err == 0;
+	if (err == 0)
+		census->runtime.instead = NULL;
+	return err == -ENOENT ? 0 : err;
+}
+
 /* Looks at equal distances would miss what comes and goes in the same rhythm. */
 static void plan_looks(struct pl_census *census)
 {
@@ -289,7 +324,7 @@ int pl_census_begin(struct pl_census **out, const struct pl_procfs *fs, const st
 	census->ended_s = now_s;
 	err = pl_census_target_open(&census->target, fs, host, pid);
 	if (err == 0)
-		err = pl_census_runtime_find(&census->target, &census->runtime);
+		err = find_runtime(census);
 	if (err == 0)
 		err = allocate(census);
 	census->target.space.python = census->runtime.python;
@@ -349,8 +384,9 @@ struct candidates {
 	size_t tried[PL_CENSUS_KEY_KINDS];
 	struct pl_census_heap heap;
 	size_t loss_count; /* behind the others */
-	bool counting;     /* only how many were tried */
-	bool unsteady;     /* one grew beyond chance, but not little by little */
+	const struct pl_census_panel *panel;
+	bool counting; /* only how many were tried */
+	bool unsteady; /* one grew beyond chance, but not little by little */
 };
 
 /* Keeps the greatest losses. */
@@ -372,6 +408,17 @@ static void consider_loss(struct candidates *candidates, const struct pl_census_
 	};
 }
 
+/* What a collection leaves goes up and down with what was new as it ran. */
+static bool is_lost(const struct candidates *candidates, const struct pl_census_growth *growth)
+{
+	struct pl_census_growth turned = *growth;
+
+	turned.growth_count = -growth->growth_count;
+	for (size_t i = 0; i < PL_CENSUS_STEPS; i++)
+		turned.steps[i] = -growth->steps[i];
+	return growth->kind != PL_CENSUS_KEY_GO || pl_census_steady(&turned, candidates->panel);
+}
+
 static void consider(void *ctx, const struct pl_census_growth *growth)
 {
 	struct candidates *candidates = ctx;
@@ -380,8 +427,9 @@ static void consider(void *ctx, const struct pl_census_growth *growth)
 
 	if (candidates->counting) {
 		candidates->tried[growth->kind] += growth->page_count >= 3;
-		if (growth->kind == PL_CENSUS_KEY_SIZE && pl_census_is_loss(growth))
-			candidates->heap.lost_bytes -= growth->growth_count * (double)growth->key;
+		if (pl_census_is_loss(growth) && is_lost(candidates, growth))
+			candidates->heap.lost_bytes -=
+				growth->growth_count * (double)pl_census_sized_bytes(growth);
 		return;
 	}
 	if (growth->kind == PL_CENSUS_KEY_POINTER && pl_census_is_loss(growth))
@@ -465,11 +513,28 @@ static void measure(const struct pl_census *census, struct pl_census_candidate *
 		candidate->object_bytes = named->name.object_bytes;
 }
 
+static double heap_bytes(const struct pl_census *census)
+{
+	if (census->runtime.go)
+		return census->go.live_first_bytes;
+	return census->panel.total[0] * (double)census->target.page_bytes;
+}
+
 static double heap_growth_bytes(const struct pl_census *census)
 {
+	if (census->runtime.go)
+		return census->go.live_last_bytes - census->go.live_first_bytes;
 	const double last = (double)pl_census_pages_count(&census->current) / census->share;
 
 	return (last - census->panel.total[0]) * (double)census->target.page_bytes;
+}
+
+/* What was seen lies between these: of the objects of a collected heap, between two collections. */
+static double seen_s(const struct pl_census *census, bool is_collected)
+{
+	if (is_collected)
+		return census->go.end_last_s - census->go.end_first_s;
+	return census->ended_s - census->begun_s;
 }
 
 static enum pl_census_kind kind_of(const struct pl_census_name *name)
@@ -479,13 +544,23 @@ static enum pl_census_kind kind_of(const struct pl_census_name *name)
 	return name->is_type ? PL_CENSUS_TYPE : PL_CENSUS_POINTER;
 }
 
+/* A collection leaves what was new as it ran as well: as much as chance would, or more. */
+static double error_of(const struct pl_census *census, const struct pl_census_growth *growth)
+{
+	return census->runtime.go ? hypot(growth->error_count, sqrt(fmax(growth->growth_count, 0)))
+	                          : growth->error_count;
+}
+
 static void write_entry(const struct pl_census *census, const struct pl_census_candidate *candidate,
                         struct pl_census_entry *out)
 {
-	const double interval_s = census->ended_s - census->begun_s;
-	const double growth_bytes_per_s = heap_growth_bytes(census) / interval_s;
+	const bool is_collected =
+		census->runtime.go && pl_census_go_object_bytes(candidate->growth.key) > 0;
+	const double interval_s = seen_s(census, is_collected);
+	const double growth_bytes_per_s =
+		heap_growth_bytes(census) / seen_s(census, census->runtime.go);
 	const double rate_per_s = candidate->growth.growth_count / interval_s;
-	const double error_per_s = PERCENT_95 * candidate->growth.error_count / interval_s;
+	const double error_per_s = PERCENT_95 * error_of(census, &candidate->growth) / interval_s;
 
 	*out = (struct pl_census_entry){
 		.kind = kind_of(&candidate->named.name),
@@ -504,6 +579,17 @@ static void write_entry(const struct pl_census *census, const struct pl_census_c
 	memcpy(out->detail, candidate->named.name.detail, sizeof(out->detail));
 }
 
+/* Collections of a collected heap that ended in between; only what they left is counted. */
+static uint32_t cycles_of(const struct pl_census *census)
+{
+	return census->go.cycles_last - census->go.cycles_first;
+}
+
+static bool has_too_few_cycles(const struct pl_census *census)
+{
+	return census->runtime.go && cycles_of(census) < PL_CENSUS_GO_CYCLES_MIN;
+}
+
 /* What would see slower leaks. */
 static void write_more(const struct pl_census *census, char *out, size_t size)
 {
@@ -513,6 +599,11 @@ static void write_more(const struct pl_census *census, char *out, size_t size)
 	                           : PL_CENSUS_PAGES_MAX;
 	struct pl_census_panel panel = census->panel;
 
+	if (census->runtime.go) {
+		snprintf(out, size, ": look again over a longer --interval%s",
+		         panel.sampled[0] < panel.total[0] ? ", with more --pages" : "");
+		return;
+	}
 	panel.sampled[0] = pages * PL_CENSUS_OLD_PAGES_FACTOR;
 	if (panel.sampled[0] > panel.total[0])
 		panel.sampled[0] = (uint32_t)panel.total[0];
@@ -537,6 +628,13 @@ static void write_reason(const struct pl_census *census, const struct candidates
 		         census->runtime.instead);
 		return;
 	}
+	if (has_too_few_cycles(census)) {
+		snprintf(out->reason, sizeof(out->reason),
+		         "what the garbage collector finds alive is counted, and it ended %u times in "
+		         "between (once in two minutes at least): look again over a longer --interval",
+		         (unsigned)cycles_of(census));
+		return;
+	}
 	if (out->inconclusive) {
 		why = candidates->unsteady
 		          ? "what grew did so at once or up and down, not little by little: look again "
@@ -547,7 +645,7 @@ static void write_reason(const struct pl_census *census, const struct candidates
 		          : "the heap did not grow, nor any kind of object by more than chance";
 		if (!candidates->unsteady && out->heap_growth_per_s > 0)
 			write_more(census, more, sizeof(more));
-		if (!has_chunks(census))
+		if (!has_chunks(census) && !census->runtime.go)
 			sizes = "; sizes of objects without a type can be told with glibc's malloc only";
 	}
 	if (swapped_mib > 0)
@@ -559,7 +657,7 @@ static void write_reason(const struct pl_census *census, const struct candidates
 static void write_report(const struct pl_census *census, const struct candidates *candidates,
                          struct pl_census_report *out)
 {
-	const double interval_s = census->ended_s - census->begun_s;
+	const double interval_s = seen_s(census, census->runtime.go);
 
 	*out = (struct pl_census_report){
 		.runtime = census->runtime.name,
@@ -569,11 +667,12 @@ static void write_report(const struct pl_census *census, const struct candidates
 		.pages_read = census->pages_read,
 		.held_s = census->target.held_s,
 		.page_bytes = census->target.page_bytes,
-		.heap_bytes = census->panel.total[0] * (double)census->target.page_bytes,
+		.heap_bytes = heap_bytes(census),
 	};
 	if (interval_s > 0) {
 		out->heap_growth_per_s = heap_growth_bytes(census) / interval_s;
-		out->floor_objects_per_s = pl_census_floor_count(&census->panel, 4) / interval_s;
+		out->floor_objects_per_s =
+			census->runtime.go ? NAN : pl_census_floor_count(&census->panel, 4) / interval_s;
 	}
 	for (size_t i = 0; i < candidates->count && i < PL_CENSUS_ENTRIES_MAX; i++)
 		write_entry(census, &candidates->list[i], &out->entries[out->entry_count++]);
@@ -585,16 +684,17 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 {
 	int err;
 
-	candidates->heap.bytes = census->panel.total[0] * (double)census->target.page_bytes;
+	candidates->heap.bytes = heap_bytes(census);
 	candidates->heap.growth_bytes = heap_growth_bytes(census);
+	candidates->panel = &census->panel;
+	for (unsigned i = 1; i < PL_CENSUS_LOOKS; i++)
+		census->panel.at[i] /= census->panel.at[PL_CENSUS_LOOKS - 1];
 	for (unsigned pass = 0; pass < 2; pass++) {
 		candidates->counting = pass == 0;
 		pl_census_tally(census->cells, &census->panel, consider, candidates);
 		pl_census_large_tally(census->larges, consider, candidates);
 	}
 	pl_census_tally(census->cells, &census->panel, add_rest, candidates);
-	for (unsigned i = 1; i < PL_CENSUS_LOOKS; i++)
-		census->panel.at[i] /= census->panel.at[PL_CENSUS_LOOKS - 1];
 	/* losses are of no interest where nothing was gained */
 	if (candidates->count > 0) {
 		memmove(candidates->list + candidates->count, candidates->list + CANDIDATES_MAX,
@@ -624,9 +724,10 @@ int pl_census_finish(struct pl_census *census, struct pl_census_report *out)
 
 	if (!candidates.list)
 		return -ENOMEM;
-	if (!census->runtime.instead) {
-		err = census->looks == PL_CENSUS_LOOKS ? compare_looks(census, &candidates) : -EAGAIN;
-	}
+	if (!census->runtime.instead && census->looks < PL_CENSUS_LOOKS)
+		err = -EAGAIN;
+	else if (!census->runtime.instead && !has_too_few_cycles(census))
+		err = compare_looks(census, &candidates);
 	if (err == 0) {
 		write_report(census, &candidates, out);
 		out->cpu_s = census->cpu_s + thread_cpu_s() - cpu_before_s;

@@ -4,8 +4,8 @@
  *
  * Reads a few MiB of the target's heap: the same pages at every look, and some of those that appear
  * in between. Keeps addresses and sizes, never contents. It finds what grows, so that a cache that
- * fills looks like a leak: it belongs after a verdict. Managed heaps (JVM, V8, Go, .NET, Ruby) are
- * named and left alone.
+ * fills looks like a leak: it belongs after a verdict. Managed heaps (JVM, V8, .NET, Ruby) are
+ * named and left alone; of Go's, what its collector found alive is counted.
  *
  * Runs in bursts, for a worker: begin, then step whenever one is due, then finish.
  */
@@ -58,9 +58,10 @@ struct pl_census_report {
 	const char *runtime;                /* "C or C++", "CPython", ... */
 	const char *allocator;              /* "glibc", "jemalloc", ... */
 	double interval_s;
-	double heap_bytes;          /* at the first look */
-	double heap_growth_per_s;   /* bytes */
-	double floor_objects_per_s; /* a slower leak would not have been told from chance */
+	double heap_bytes;        /* at the first look */
+	double heap_growth_per_s; /* bytes */
+	double
+		floor_objects_per_s; /* a slower leak would not have been told from chance; NAN: unknown */
 	uint64_t pages_read;
 	uint64_t page_bytes;
 	double cpu_s;  /* that the census took */

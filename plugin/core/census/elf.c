@@ -117,7 +117,8 @@ static void read_sections(struct pl_census_elf *elf, const Elf64_Ehdr *header)
 		if (!read_section(elf, header, i, &section))
 			return;
 		if (section.sh_type == SHT_PROGBITS &&
-		    section_is_named(elf, &names, &section, ".gopclntab"))
+		    (section_is_named(elf, &names, &section, ".gopclntab") ||
+		     section_is_named(elf, &names, &section, ".go.buildinfo")))
 			elf->is_go = true;
 		if ((section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) ||
 		    section.sh_entsize != sizeof(Elf64_Sym) || section.sh_size > SYMBOL_BYTES_MAX ||

@@ -40,7 +40,7 @@ struct pl_census_elf {
 	} tables[PL_CENSUS_TABLES_MAX];
 	size_t table_count;
 	bool has_symtab; /* not stripped */
-	bool is_go;      /* has .gopclntab */
+	bool is_go;      /* has .gopclntab, or .go.buildinfo */
 	uint8_t build_id[PL_CENSUS_BUILD_ID_MAX];
 	size_t build_id_len;
 };

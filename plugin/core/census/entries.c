@@ -33,13 +33,21 @@
 #define ALIKE_MIN 0.7
 #define ALIKE_MAX 1.4
 
+uint64_t pl_census_sized_bytes(const struct pl_census_growth *growth)
+{
+	if (growth->kind == PL_CENSUS_KEY_GO)
+		return pl_census_go_object_bytes(growth->key);
+	return growth->kind == PL_CENSUS_KEY_SIZE ? growth->key : 0;
+}
+
 static bool matters(const struct pl_census_growth *growth, const struct pl_census_heap *heap)
 {
-	const double bytes = growth->growth_count * (double)growth->key;
+	const double bytes = growth->growth_count * (double)pl_census_sized_bytes(growth);
 
-	return growth->kind != PL_CENSUS_KEY_SIZE ||
+	return pl_census_sized_bytes(growth) == 0 ||
 	       (bytes >= SIZE_HEAP_SHARE * heap->bytes && bytes >= SIZE_PART * heap->growth_bytes &&
-	        bytes >= heap->lost_bytes && heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes);
+	        bytes >= heap->lost_bytes &&
+	        (growth->kind == PL_CENSUS_KEY_GO || heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes));
 }
 
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,

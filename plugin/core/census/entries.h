@@ -6,7 +6,7 @@
 #ifndef PL_CENSUS_ENTRIES_H
 #define PL_CENSUS_ENTRIES_H
 
-#include "census/naming.h"
+#include "census/golang.h"
 #include "census/tally.h"
 
 /* What grew beyond chance. */
@@ -37,6 +37,9 @@ struct pl_census_heap {
  */
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
                             const struct pl_census_heap *heap, double *chance);
+
+/* The size of the objects of a growth whose key is a size; 0 for any other key. */
+uint64_t pl_census_sized_bytes(const struct pl_census_growth *growth);
 
 /* Whether a kind became less beyond chance. Not of large chunks: one that is made larger moves. */
 bool pl_census_is_loss(const struct pl_census_growth *growth);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "census/demangle.h"
+#include "census/golang.h"
 #include "census/large.h"
 
 #define STRING_SHOWN_SIZE 49 /* with the NUL */
@@ -413,6 +414,8 @@ int pl_census_names_find(struct pl_census_target *target, const char *symbols_di
 		*name = (struct pl_census_name){ .class = PL_CENSUS_CLASS_NONE };
 		if (named[i].kind == PL_CENSUS_KEY_SIZE) {
 			name_size(target, &named[i]);
+		} else if (named[i].kind == PL_CENSUS_KEY_GO) {
+			pl_census_go_name(named[i].key, name);
 		} else if (named[i].kind == PL_CENSUS_KEY_PYTHON) {
 			(void)pl_census_python_name(target, named[i].key, name);
 		} else if (pl_census_rtti_name(target, named[i].key, name)) {

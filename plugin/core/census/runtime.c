@@ -75,6 +75,9 @@ static int look_into_program(struct pl_census_target *target, struct pl_census_r
 		return 0;
 	if (file->elf.is_go) {
 		runtime->name = "Go";
+		runtime->go = true;
+		runtime->allocator = "Go's own";
+		runtime->chunks = false;
 		runtime->instead = for_go;
 		return 0;
 	}

@@ -9,6 +9,7 @@
 struct pl_census_runtime {
 	const char *name;
 	bool python;
+	bool go;
 	const char *instead; /* what answers for a heap that this cannot read; NULL: it can */
 	const char *allocator;
 	bool chunks; /* its allocator may be glibc's, whose chunks can be told */

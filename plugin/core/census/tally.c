@@ -71,6 +71,7 @@ struct tally {
 	struct sums gained;                  /* positive d on old pages */
 	double volatile_count;               /* what was on old pages where the number changed */
 	double old_count[PL_CENSUS_LOOKS];   /* on the old pages of the sample, at each look */
+	double new_count[PL_CENSUS_LOOKS];   /* with all_looks: on pages of later strata, in all */
 	uint32_t gained_pages;               /* of all strata */
 	double gained_sum;
 };
@@ -97,6 +98,11 @@ static void add_page(struct tally *tally, const struct pl_census_panel *panel, u
 	}
 }
 
+static double weight_of(double total, uint32_t sampled)
+{
+	return sampled > 0 ? total / sampled : 0;
+}
+
 static void compare_pages(struct tally *tally, const struct pl_census_panel *panel,
                           const struct group *group)
 {
@@ -114,14 +120,16 @@ static void compare_pages(struct tally *tally, const struct pl_census_panel *pan
 		last += b <= a;
 	}
 	for (size_t look = 0; look < PL_CENSUS_LOOKS; look++)
-		for (size_t i = 0; i < group->count[look]; i++)
-			if (panel->stratum[group->cells[look][i].page] == 0)
-				tally->old_count[look] += group->cells[look][i].count;
-}
+		for (size_t i = 0; i < group->count[look]; i++) {
+			const struct pl_census_cell *cell = &group->cells[look][i];
+			const uint8_t stratum = panel->stratum[cell->page];
 
-static double weight_of(double total, uint32_t sampled)
-{
-	return sampled > 0 ? total / sampled : 0;
+			if (stratum == 0)
+				tally->old_count[look] += cell->count;
+			else
+				tally->new_count[look] +=
+					weight_of(panel->total[stratum], panel->sampled[stratum]) * cell->count;
+		}
 }
 
 /* Pages that went take along what was on them: by those of the sample, or else by the average. */
@@ -181,7 +189,7 @@ static void finish_growth(const struct tally *tally, const struct pl_census_pane
 		out->growth_count += weight * tally->strata[i].sum;
 		chance += weight * weight * tally->strata[i].squares;
 		error += sampling_variance(&tally->strata[i], weight, sampled);
-		if (i > 0)
+		if (i > 0 && !panel->all_looks)
 			out->steps[i - 1] = weight * tally->strata[i].sum;
 	}
 	if (tally->lost.changed > 0)
@@ -199,8 +207,11 @@ static void finish_growth(const struct tally *tally, const struct pl_census_pane
 	if (tally->gained.changed == 0 && tally->gained_pages > 0)
 		out->unseen_count = (old_weight - 1) * tally->gained_sum / tally->gained_pages;
 	out->page_count = tally->gained_pages;
-	for (size_t i = 0; i < PL_CENSUS_STEPS; i++)
+	for (size_t i = 0; i < PL_CENSUS_STEPS; i++) {
 		out->steps[i] += old_weight * (tally->old_count[i + 1] - tally->old_count[i]);
+		if (panel->all_looks)
+			out->steps[i] += tally->new_count[i + 1] - tally->new_count[i];
+	}
 }
 
 static int compare_keys(const struct pl_census_cell *a, const struct pl_census_cell *b)

@@ -39,6 +39,7 @@ struct pl_census_panel {
 	const uint8_t *stratum; /* of each page: 0 of the first look, i: new at look i */
 	const bool *gone;       /* of each page: present at the first look, not at the last one */
 	uint32_t page_count;
+	bool all_looks; /* all strata are counted at every look, for a page's use may change */
 	double total[PL_CENSUS_LOOKS];     /* pages of the stratum */
 	uint32_t sampled[PL_CENSUS_LOOKS]; /* of which so many are read */
 	double at[PL_CENSUS_LOOKS];        /* time of each look: 0 at the first, 1 at the last */
@@ -60,7 +61,7 @@ struct pl_census_growth {
 
 /*
  * Calls `each` for every kind and key of the looks. Pages of strata above 0 are counted at the last
- * look only.
+ * look only, but with `all_looks`.
  */
 typedef void pl_census_growth_fn(void *ctx, const struct pl_census_growth *growth);
 void pl_census_tally(const struct pl_census_cells looks[PL_CENSUS_LOOKS],

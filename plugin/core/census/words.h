@@ -14,8 +14,9 @@ enum pl_census_key_kind {
 	PL_CENSUS_KEY_POINTER, /* an address inside a program file: virtual table, function, string */
 	PL_CENSUS_KEY_PYTHON,  /* an address that follows a reference count: perhaps a Python type */
 	PL_CENSUS_KEY_SIZE,    /* bytes of a chunk of glibc's malloc */
+	PL_CENSUS_KEY_GO,      /* a size class of Go, or stacks: see golang.h */
 };
-#define PL_CENSUS_KEY_KINDS 3
+#define PL_CENSUS_KEY_KINDS 4
 
 /* A hit is one such word at one place. */
 struct pl_census_hit {

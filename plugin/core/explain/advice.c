@@ -144,16 +144,17 @@ static bool is_foreign(enum pl_runtime runtime, enum pl_region region)
 bool pl_advice_census(enum pl_region region, uint32_t runtimes, struct pl_next_step *out)
 {
 	static const enum pl_runtime managed[] = {
-		PL_RUNTIME_JVM,    PL_RUNTIME_NODE, PL_RUNTIME_GO,
-		PL_RUNTIME_DOTNET, PL_RUNTIME_RUBY, PL_RUNTIME_ERLANG,
+		PL_RUNTIME_JVM, PL_RUNTIME_NODE, PL_RUNTIME_DOTNET, PL_RUNTIME_RUBY, PL_RUNTIME_ERLANG,
 	};
 
 	for (size_t i = 0; i < sizeof(managed) / sizeof(managed[0]); i++)
 		if (pl_runtime_has(runtimes, managed[i]))
 			return false;
-	if (region != PL_REGION_HEAP && region != PL_REGION_ARENA && region != PL_REGION_ANON &&
-	    region != PL_REGION_JEMALLOC && region != PL_REGION_TCMALLOC &&
-	    region != PL_REGION_MIMALLOC)
+	if (pl_runtime_has(runtimes, PL_RUNTIME_GO)
+	        ? region != PL_REGION_GO && region != PL_REGION_ANON
+	        : region != PL_REGION_HEAP && region != PL_REGION_ARENA && region != PL_REGION_ANON &&
+	              region != PL_REGION_JEMALLOC && region != PL_REGION_TCMALLOC &&
+	              region != PL_REGION_MIMALLOC)
 		return false;
 	*out = (struct pl_next_step){
 		"procleak census PID tells which type of object piles up; Census true lets the daemon look "

@@ -1,0 +1,74 @@
+/*
+ * The heap of a Go program, by the tables of Go's own runtime: no symbols are needed.
+ *
+ * Go keeps objects of one size class in spans, and of each span a record with a bit for every
+ * object that the last collection found alive. Those bits are counted, so that garbage is not; the
+ * heap itself is not read. Knows where the records lie from Go 1.18 on, tells versions apart by
+ * whether the records make sense, and believes nothing: all of it is the target's own memory.
+ *
+ * Sources: runtime/mheap.go (mspan, mheap.allspans), mstats.go (mstats), sizeclasses.go of Go 1.19
+ * to 1.27.
+ */
+#ifndef PL_CENSUS_GOLANG_H
+#define PL_CENSUS_GOLANG_H
+
+#include "census/naming.h"
+#include "census/tally.h"
+
+/* Records stand for more memory than pages do: a page holds 25 of them, for 8 KiB of heap each. */
+#define PL_CENSUS_GO_SPANS_FACTOR 64
+
+/* Fewer collections than this between the first look and the last one do not tell a leak. */
+#define PL_CENSUS_GO_CYCLES_MIN 3
+
+struct pl_census_go_layout;
+
+struct pl_census_go {
+	uint64_t stats_address; /* of runtime.memstats.last_gc_unix */
+	uint64_t spans_address; /* of runtime.mheap_.allspans */
+	const struct pl_census_go_layout *layout;
+	uint8_t *lines; /* pages of records that were read a moment ago */
+	uint64_t *line_addresses;
+	uint64_t pages_read;
+	/* at the looks so far */
+	uint64_t span_count;
+	uint32_t cycles_first;
+	uint32_t cycles_last;
+	double end_first_s; /* of the collection before that look, since 1970 */
+	double end_last_s;
+	double live_first_bytes; /* objects and stacks */
+	double live_last_bytes;
+};
+
+/*
+ * Finds the tables in the program's data. Returns 0, -ENOMEM, or -ENOENT when they are not there:
+ * no collection has ended yet, or a runtime that is not known.
+ */
+int pl_census_go_find(struct pl_census_target *target, struct pl_census_go *out);
+void pl_census_go_close(struct pl_census_go *go);
+
+/* Which spans are read. */
+struct pl_census_go_sample {
+	uint64_t *indices; /* of the spans, in allspans */
+	uint8_t *strata;   /* as those of the panel */
+	uint32_t old_max;  /* of the spans that there are at the first look */
+	uint32_t new_max;  /* of those that each later look finds */
+	uint64_t *random;
+};
+
+/*
+ * Counts what is alive; the panel's unit is a span. Sets the panel's time of this look to the end
+ * of the last collection, in seconds after the one of the first look. Returns 0, -ENOMEM, or -ESRCH
+ * when the tables are not what they were.
+ */
+int pl_census_go_look(struct pl_census_go *go, struct pl_census_target *target, unsigned look,
+                      const struct pl_census_go_sample *sample, struct pl_census_panel *panel,
+                      struct pl_census_cells *out);
+
+/* Of a key of PL_CENSUS_KEY_GO: the size of such an object; 0 for stacks, which are no objects. */
+uint64_t pl_census_go_object_bytes(uint64_t key);
+
+/* The name of such a key. */
+void pl_census_go_name(uint64_t key, struct pl_census_name *out);
+
+#endif

@@ -1,0 +1,431 @@
+/*
+ * Go's heap by Go's own tables. The tables are made up here, as each version of Go lays them out,
+ * and the process looks at itself; time is told, not measured. Real Go programs: tests/census.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "census/census.h"
+#include "tap.h"
+
+#define SPANS_MAX 8192
+#define GO_PAGE 8192
+#define RECORD 160
+#define EPOCH_NS UINT64_C(1750000000000000000)
+#define LOOK_S 6.0
+
+/* By this section a program is known to be Go's. */
+__attribute__((section(".gopclntab"), used)) static const char pclntab[16] = "made up";
+
+/* As runtime.memstats has them. */
+static struct {
+	uint64_t last_gc_unix;
+	uint64_t pause_total_ns;
+	uint64_t pause_ns[256];
+	uint64_t pause_end[256];
+	uint32_t numgc;
+} stats;
+
+/* As runtime.mheap_.allspans. */
+static struct {
+	uint64_t *data;
+	uint64_t len;
+	uint64_t cap;
+} allspans;
+
+/* Where a version keeps what, once more. */
+static const struct layout {
+	const char *name;
+	unsigned elements;
+	unsigned elements_size;
+	unsigned alloc_bits;
+	unsigned alloc_count;
+	unsigned class;
+	unsigned state;
+	unsigned element_bytes;
+} layouts[] = {
+	{ "Go 1.19", 56, 8, 72, 96, 98, 99, 104 },
+	{ "Go 1.21", 56, 8, 72, 104, 106, 107, 112 },
+	{ "Go 1.22 to 1.27", 50, 2, 64, 96, 98, 99, 104 },
+};
+
+static const struct layout *layout;
+static uint8_t *records;
+static uint64_t *bits; /* 16 words a span: up to 1024 objects */
+static unsigned random_state = 1;
+
+static unsigned any(unsigned below)
+{
+	random_state = random_state * 1103515245 + 12345;
+	return (random_state >> 16) % below;
+}
+
+static void put(uint8_t *record, unsigned at, unsigned size, uint64_t value)
+{
+	memcpy(record + at, &value, size);
+}
+
+static uint64_t elements_of(uint64_t element_bytes)
+{
+	return element_bytes >= GO_PAGE ? 1 : GO_PAGE / element_bytes;
+}
+
+static uint8_t *record_of(uint64_t index)
+{
+	return records + index * RECORD;
+}
+
+static void write_span(uint64_t index, uint64_t element_bytes, unsigned class, unsigned state)
+{
+	const uint64_t pages = element_bytes >= GO_PAGE ? (element_bytes + GO_PAGE - 1) / GO_PAGE : 1;
+	uint8_t *record = record_of(index);
+
+	memset(record, 0, RECORD);
+	put(record, 24, 8, UINT64_C(0xc000000000) + index * GO_PAGE);
+	put(record, 32, 8, pages);
+	put(record, layout->elements, layout->elements_size,
+	    state == 2 ? 0 : elements_of(element_bytes));
+	put(record, layout->alloc_bits, 8, state == 2 ? 0 : (uintptr_t)&bits[index * 16]);
+	put(record, layout->class, 1, class);
+	put(record, layout->state, 1, state);
+	put(record, layout->element_bytes, 8, element_bytes);
+	memset(&bits[index * 16], 0, 128);
+}
+
+static uint64_t add_span(uint64_t element_bytes, unsigned class, unsigned state)
+{
+	const uint64_t index = allspans.len;
+
+	write_span(index, element_bytes, class, state);
+	allspans.data[index] = (uintptr_t)record_of(index);
+	allspans.len++;
+	return index;
+}
+
+/* What a collection finds alive. */
+static void set_live(uint64_t index, uint64_t count)
+{
+	memset(&bits[index * 16], 0, 128);
+	for (uint64_t i = 0; i < count; i++)
+		bits[index * 16 + i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static void add_live(uint64_t element_bytes, unsigned class, uint64_t count)
+{
+	const uint64_t most = elements_of(element_bytes);
+
+	for (; count > 0; count -= count < most ? count : most)
+		set_live(add_span(element_bytes, class, 1), count < most ? count : most);
+}
+
+static void collect(double at_s)
+{
+	stats.last_gc_unix = EPOCH_NS + (uint64_t)(at_s * 1e9);
+	stats.pause_end[stats.numgc % 256] = stats.last_gc_unix;
+	stats.numgc++;
+}
+
+/* The compiler must not think that nobody looks. */
+static void show(void)
+{
+	__asm__ volatile("" : : "r"(&stats), "r"(&allspans) : "memory");
+}
+
+static void *map(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* A heap of some classes, after 300 collections: the ring of their ends has gone round. */
+static void begin_heap(const struct layout *version, uint64_t spans)
+{
+	static const uint64_t sizes[] = { 16, 48, 64, 128, 512, 1024, 40960 };
+
+	layout = version;
+	memset(&stats, 0, sizeof(stats));
+	allspans.len = 0;
+	for (int i = 0; i < 300; i++)
+		collect(i * 0.1);
+	for (uint64_t i = 0; i < spans; i++) {
+		const uint64_t size = sizes[i % 7];
+		const uint64_t index = add_span(size, (unsigned)(i % 2), i % 11 == 0 ? 0 : 1);
+
+		set_live(index, 1 + any((unsigned)elements_of(size)));
+	}
+}
+
+/* What happens between two looks: `each` is told how much of the time has gone by. */
+struct life {
+	void (*each)(unsigned look);
+	unsigned collections; /* between two looks; 0: none at all */
+	uint32_t page_count;
+	uint64_t seed;
+};
+
+static int take_census(const struct life *life, struct pl_census_report *out)
+{
+	const struct pl_census_options options = { .page_count = life->page_count,
+		                                       .interval_s = 5 * LOOK_S,
+		                                       .seed = life->seed };
+	struct pl_census *census;
+	struct pl_procfs fs;
+	struct pl_host host;
+	double now_s = 100;
+	int err = pl_procfs_open(&fs, "/proc", NULL);
+
+	if (err < 0)
+		return err;
+	pl_sample_host(&fs, &host);
+	show();
+	err = pl_census_begin(&census, &fs, &host, getpid(), &options, now_s);
+	if (err < 0) {
+		pl_procfs_close(&fs);
+		return err;
+	}
+	for (unsigned look = 1; err == 0 && pl_census_due_s(census) >= 0; look++) {
+		if (life->each)
+			life->each(look);
+		now_s += LOOK_S;
+		for (unsigned i = 0; i < life->collections; i++)
+			collect(now_s - 70.1 - 0.01 * (life->collections - 1 - i));
+		show();
+		err = pl_census_step(census, now_s);
+	}
+	if (err == 0)
+		err = pl_census_finish(census, out);
+	pl_census_free(census);
+	pl_procfs_close(&fs);
+	return err;
+}
+
+static void leak_sessions(unsigned look)
+{
+	(void)look;
+	add_live(96, 0, 6000);
+	add_live(2048, 1, 4); /* not worth a word */
+}
+
+static void test_versions(void)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+		struct pl_census_report report = { 0 };
+		const struct life life = { leak_sessions, 3, 256, i };
+
+		begin_heap(&layouts[i], 500);
+		is_num(take_census(&life, &report), 0, layouts[i].name);
+		ok(report.entry_count == 1 && !report.inconclusive, "one kind of object piles up");
+		is_str(report.entries[0].name, "96-byte objects with pointers", "it is told");
+		is_str(report.entries[0].detail, "a type of 81 to 96 bytes",
+		       "and of which types it can be");
+		is_near(report.entries[0].objects_per_s, 1000, 1, "how many a second");
+		is_near(report.entries[0].bytes_per_s, 96000, 100, "and bytes");
+		ok(report.entries[0].kind == PL_CENSUS_SIZE && report.entries[0].confidence > 0.99 &&
+		       report.entries[0].share > 0.9 && report.entries[0].low_per_s < 999 &&
+		       report.entries[0].low_per_s > 980 && report.entries[0].high_per_s > 1001,
+		   "a size, surely, most of the growth");
+		is_str(report.runtime, "Go", "the runtime has its name");
+		is_near(report.interval_s, 5 * LOOK_S, 0.1, "between collections");
+		ok(report.pages_read > 0 && isnan(report.floor_objects_per_s), "what was read");
+	}
+}
+
+static void start_goroutines(unsigned look)
+{
+	const uint64_t index = allspans.len;
+
+	for (uint64_t i = 0; i < 12; i++) {
+		add_span(2048, 0, 2);
+		put(record_of(index + i), layout->alloc_count, 2, 4);
+	}
+	add_live(416, 0, 48);
+	(void)look;
+}
+
+static void test_goroutines(void)
+{
+	struct pl_census_report report = { 0 };
+	const struct life life = { start_goroutines, 1, 256, 1 };
+
+	begin_heap(&layouts[2], 300);
+	is_num(take_census(&life, &report), 0, "goroutines that never end");
+	is_str(report.entries[0].name, "goroutine", "are told first");
+	ok(report.entries[0].kind == PL_CENSUS_TYPE, "as a type");
+	is_near(report.entries[0].objects_per_s, 8, 0.1, "how many a second");
+	is_str(report.entries[0].detail, "its stack of 2 KiB", "and their stacks");
+}
+
+/* Objects come and go; each collection finds other ones. */
+static void come_and_go(unsigned look)
+{
+	for (uint64_t i = 0; i < allspans.len; i++) {
+		uint64_t size;
+
+		memcpy(&size, record_of(i) + layout->element_bytes, sizeof(size));
+		if (any(3) == 0)
+			set_live(i, 1 + any((unsigned)elements_of(size)));
+	}
+	(void)look;
+}
+
+/* Spans of one class are given up, and taken for another one, as buffers become larger. */
+static void move_on(unsigned look)
+{
+	for (uint64_t i = 0; i < allspans.len; i += 12)
+		if (i / 12 % 5 == look - 1) {
+			write_span(i, 1024, 1, 1);
+			set_live(i, 1);
+		}
+}
+
+static void test_quiet(void)
+{
+	unsigned told = 0;
+
+	for (uint64_t seed = 0; seed < 30; seed++) {
+		struct pl_census_report report = { 0 };
+		const struct life life = { come_and_go, 2, 64, seed };
+
+		begin_heap(&layouts[seed % 3], 1500);
+		if (take_census(&life, &report) != 0 || report.entry_count > 0 || !report.inconclusive)
+			told++;
+	}
+	is_num(told, 0, "of what comes and goes nothing is told");
+
+	struct pl_census_report report = { 0 };
+	const struct life life = { move_on, 2, 256, 3 };
+	begin_heap(&layouts[2], 1200);
+	for (uint64_t i = 0; i < allspans.len; i += 12) {
+		write_span(i, 512, 1, 1);
+		set_live(i, 16);
+	}
+	is_num(take_census(&life, &report), 0, "where one size makes room for another");
+	is_num(report.entry_count, 0, "none is told");
+}
+
+static void test_sample(void)
+{
+	unsigned good = 0;
+
+	for (uint64_t seed = 0; seed < 10; seed++) {
+		struct pl_census_report report = { 0 };
+		const struct life life = { leak_sessions, 1, 16, seed };
+
+		begin_heap(&layouts[2], 6000); /* of which 1024 are read */
+		if (take_census(&life, &report) == 0 && report.entry_count == 1 &&
+		    fabs(report.entries[0].objects_per_s - 1000) < 250)
+			good++;
+	}
+	ok(good >= 9, "a part of the spans is enough");
+}
+
+static void test_collections(void)
+{
+	struct pl_census_report report = { 0 };
+	struct life life = { leak_sessions, 0, 256, 1 };
+
+	begin_heap(&layouts[2], 300);
+	is_num(take_census(&life, &report), 0, "no collection in between");
+	ok(report.inconclusive && strstr(report.reason, "ended 0 times") && report.entry_count == 0,
+	   "tells nothing, and why");
+	begin_heap(&layouts[2], 300);
+	memset(&stats, 0, sizeof(stats));
+	life.collections = 1;
+	is_num(take_census(&life, &report), 0, "no collection before");
+	ok(report.inconclusive && strstr(report.reason, "pprof"), "sends to the profiler");
+	begin_heap(&layouts[2], 4);
+	is_num(take_census(&life, &report), 0, "too few spans to be sure of the version");
+	ok(report.inconclusive && strstr(report.reason, "pprof"), "send there too");
+}
+
+static uint64_t *other_list;
+
+/* The list of spans moves as it grows. */
+static void move_list(unsigned look)
+{
+	leak_sessions(look);
+	if (look == 2) {
+		memcpy(other_list, allspans.data, allspans.len * 8);
+		allspans.data = other_list;
+		allspans.cap = SPANS_MAX;
+	}
+}
+
+static void shrink_list(unsigned look)
+{
+	allspans.len -= look;
+}
+
+static void lose_list(unsigned look)
+{
+	(void)look;
+	allspans.data = (uint64_t *)8;
+}
+
+/* Whatever the tables say. */
+static void go_wild(unsigned look)
+{
+	uint8_t *record = record_of(any((unsigned)allspans.len));
+
+	(void)look;
+	for (unsigned i = 0; i < 200; i++) {
+		put(record_of(any((unsigned)allspans.len)), any(RECORD - 8), 8,
+		    (uint64_t)any(65536) << any(48));
+		allspans.data[any((unsigned)allspans.len)] ^= UINT64_C(1) << any(64);
+	}
+	put(record, layout->elements, layout->elements_size, UINT64_MAX);
+	put(record, layout->alloc_bits, 8, UINT64_MAX - 7);
+}
+
+static void test_hostile(void)
+{
+	struct pl_census_report report = { 0 };
+	struct life life = { move_list, 1, 256, 1 };
+	uint64_t *list = allspans.data;
+	bool ended = true;
+
+	begin_heap(&layouts[2], 300);
+	is_num(take_census(&life, &report), 0, "a list that moves as it grows");
+	ok(report.entry_count == 1 && fabs(report.entries[0].objects_per_s - 1000) < 1, "is followed");
+	allspans.data = list;
+	begin_heap(&layouts[2], 300);
+	life.each = shrink_list;
+	is_num(take_census(&life, &report), -ESRCH, "a list that shrinks is another program's");
+	begin_heap(&layouts[2], 300);
+	life.each = lose_list;
+	is_num(take_census(&life, &report), -ESRCH, "so is one that is nowhere");
+	allspans.data = list;
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		begin_heap(&layouts[seed % 3], 400);
+		life.each = go_wild;
+		life.seed = seed;
+		memset(&report, 0, sizeof(report));
+		const int err = take_census(&life, &report);
+		ended = ended && (err == 0 || err == -ESRCH);
+		for (size_t i = 0; i < report.entry_count; i++)
+			ended = ended && isfinite(report.entries[i].objects_per_s);
+	}
+	ok(ended, "nonsense in the tables does no harm");
+}
+
+int main(void)
+{
+	records = map((size_t)SPANS_MAX * RECORD);
+	bits = map((size_t)SPANS_MAX * 128);
+	allspans.data = map((size_t)SPANS_MAX * 8);
+	other_list = map((size_t)SPANS_MAX * 8);
+	allspans.cap = SPANS_MAX;
+	if (!records || !bits || !allspans.data || !other_list || pclntab[0] == '\0')
+		return 1;
+	test_versions();
+	test_goroutines();
+	test_quiet();
+	test_sample();
+	test_collections();
+	test_hostile();
+	return tap_done();
+}
