@@ -110,7 +110,7 @@ CASES = {
     "rust": Case("traits.rs", r"Upload", 500),
     "go": Case("tickets.go", r"^96-byte objects with pointers$", 500, strip=True),
     "go-buffers": Case("tickets.go", r"^3 KiB objects without pointers$", 500, "--kind buffer"),
-    "go-goroutines": Case("tickets.go", r"^goroutine$", 500, "--kind goroutine", strip=True),
+    "go-goroutines": Case("tickets.go", r"^goroutine in main.serveForever$", 500, "--kind goroutine", strip=True),
     "go-pie": Case("tickets.go", r"^96-byte objects with pointers$", 500, flags="-buildmode=pie"),
     "quiet-go": Case("tickets.go", None, 0, "--leak 0", strip=True),
     "rust-closure": Case("traits.rs", r"retry_upload::\{\{closure\}\}$", 500, "--closures 1"),

@@ -52,7 +52,39 @@ static const struct layout {
 	{ "Go 1.22 to 1.27", 50, 2, 64, 96, 98, 99, 104 },
 };
 
+/* Two functions that are never called, and where they begin and end by Go's table. */
+__attribute__((noinline, used)) static void serve(void)
+{
+	__asm__ volatile("nop; nop; nop; nop");
+}
+
+__attribute__((noinline, used)) static void handle(void)
+{
+	__asm__ volatile("nop; nop; nop; nop; nop");
+}
+
+/* The table of functions as `make_module` lays it out; in the program's data, as Go's own is. */
+static struct {
+	uint32_t magic;
+	uint8_t rest[60];
+	char names[128];
+	uint32_t functions[6]; /* begin, record; the last one is the end */
+	uint32_t records[4];
+} table = { .magic = 1 };
+
+/* Types and a table of methods: offsets count from here. */
+static struct {
+	uint8_t flags;
+	uint8_t names[63];
+	uint8_t types[3][48];
+	uint64_t itab[3];
+} types = { .flags = 1 };
+
+/* As runtime.firstmoduledata. */
+static uint64_t module[64] = { 1 };
+
 static const struct layout *layout;
+static uint8_t *heap;
 static uint8_t *records;
 static uint64_t *bits; /* 16 words a span: up to 1024 objects */
 static unsigned random_state = 1;
@@ -84,7 +116,7 @@ static void write_span(uint64_t index, uint64_t element_bytes, unsigned class, u
 	uint8_t *record = record_of(index);
 
 	memset(record, 0, RECORD);
-	put(record, 24, 8, UINT64_C(0xc000000000) + index * GO_PAGE);
+	put(record, 24, 8, (uintptr_t)heap + index * GO_PAGE);
 	put(record, 32, 8, pages);
 	put(record, layout->elements, layout->elements_size,
 	    state == 2 ? 0 : elements_of(element_bytes));
@@ -131,7 +163,10 @@ static void collect(double at_s)
 /* The compiler must not think that nobody looks. */
 static void show(void)
 {
-	__asm__ volatile("" : : "r"(&stats), "r"(&allspans) : "memory");
+	__asm__ volatile(""
+	                 :
+	                 : "r"(&stats), "r"(&allspans), "r"(&table), "r"(&types), "r"(module)
+	                 : "memory");
 }
 
 static void *map(size_t size)
@@ -342,6 +377,124 @@ static void test_collections(void)
 	ok(report.inconclusive && strstr(report.reason, "pprof"), "send there too");
 }
 
+static void make_type(unsigned i, unsigned name, const char *text, unsigned flags)
+{
+	types.names[name] = 1;
+	types.names[name + 1] = (uint8_t)strlen(text);
+	memcpy(types.names + name + 2, text, strlen(text));
+	memset(types.types[i], 0, sizeof(types.types[i]));
+	put(types.types[i], 16, 4, 0x1234 + i);
+	put(types.types[i], 20, 1, flags);
+	put(types.types[i], 21, 1, 8);
+	put(types.types[i], 23, 1, 25);
+	put(types.types[i], 40, 4, (uintptr_t)types.names + name - (uintptr_t)&types);
+}
+
+/* Which of the two comes first is the compiler's choice. */
+static void make_module(uint32_t magic)
+{
+	const uintptr_t a = (uintptr_t)serve;
+	const uintptr_t b = (uintptr_t)handle;
+	const uintptr_t text = a < b ? a : b;
+
+	memset(&table, 0, sizeof(table));
+	table.magic = magic;
+	memcpy(table.names, "\0main.serve\0main.handle\0", 25);
+	table.functions[0] = 0;
+	table.functions[1] = sizeof(table.functions);
+	table.functions[2] = (uint32_t)((a < b ? b : a) - text);
+	table.functions[3] = sizeof(table.functions) + 8;
+	table.functions[4] = table.functions[2] + 16;
+	table.records[0] = 0;
+	table.records[1] = a < b ? 1 : 12;
+	table.records[2] = table.functions[2];
+	table.records[3] = a < b ? 12 : 1;
+	make_type(0, 0, "*main.Ticket", 2); /* the star is the pointer's: main.Ticket */
+	make_type(1, 20, "main.Kept", 0);
+	types.itab[0] = (uintptr_t)types.types[1];
+	types.itab[1] = (uintptr_t)types.types[0];
+	types.itab[2] = 0x1234;
+	memset(module, 0, sizeof(module));
+	module[0] = (uintptr_t)&table;
+	module[1] = (uintptr_t)table.names;
+	module[2] = module[3] = sizeof(table.names);
+	module[13] = module[16] = (uintptr_t)table.functions;
+	module[14] = module[15] = sizeof(table.functions) + sizeof(table.records);
+	module[17] = module[18] = 3;
+	module[22] = text;
+	module[23] = text + table.functions[4];
+	module[magic == 0xfffffff0 ? 35 : 37] = (uintptr_t)&types;
+}
+
+/* Objects that hold a method table and a function, and by chance something else. */
+static void keep_tickets(unsigned look)
+{
+	const uint64_t first = allspans.len;
+
+	leak_sessions(look);
+	for (uint64_t i = first; i < allspans.len; i++)
+		for (uint64_t at = 0; at + 96 <= GO_PAGE; at += 96) {
+			uint64_t *words = (uint64_t *)(heap + i * GO_PAGE + at);
+
+			words[2] = (uintptr_t)types.itab;
+			words[5] = (uintptr_t)handle;
+			words[7] = any(3) == 0 ? (uintptr_t)serve : 0;
+		}
+}
+
+static void wait_forever(unsigned look)
+{
+	const uint64_t first = allspans.len;
+
+	start_goroutines(look);
+	for (uint64_t i = first; i < first + 12; i++)
+		for (uint64_t at = 0; at < GO_PAGE; at += 2048) {
+			uint64_t *words = (uint64_t *)(heap + i * GO_PAGE + at);
+
+			words[254] = (uintptr_t)serve + 4;
+			words[3] = (uintptr_t)handle; /* too deep */
+		}
+}
+
+static void test_names(void)
+{
+	static const uint32_t magics[] = { 0xfffffff0, 0xfffffff1 };
+	struct pl_census_report report = { 0 };
+	struct life life = { keep_tickets, 1, 256, 1 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		begin_heap(&layouts[2 * i], 300);
+		make_module(magics[i]);
+		is_num(take_census(&life, &report), 0, "objects with pointers to the program");
+		is_str(report.entries[0].detail,
+		       "a type of 81 to 96 bytes; points to main.Ticket as main.Kept, main.handle",
+		       "what most of them point to is told, and by which names");
+	}
+	life.each = wait_forever;
+	begin_heap(&layouts[1], 300);
+	is_num(take_census(&life, &report), 0, "goroutines that wait");
+	is_str(report.entries[0].name, "goroutine in main.serve", "and in which function");
+	is_str(report.entries[0].detail, "its stack of 2 KiB; in main.serve",
+	       "not what is deep inside");
+	life.each = keep_tickets;
+	for (unsigned i = 0; i < 60; i++) {
+		begin_heap(&layouts[2], 300);
+		make_module(magics[1]);
+		module[13 + any(24)] ^= UINT64_C(1) << any(64);
+		put((uint8_t *)&table.names, any(160), 8, (uint64_t)any(65536) << any(48));
+		put((uint8_t *)types.types, any(130), 8, (uint64_t)any(65536) << any(48));
+		if (take_census(&life, &report) != 0 || report.entry_count != 1)
+			break;
+		if (i == 59)
+			ok(true, "whatever the tables say, names are all that it costs");
+	}
+	make_module(0);
+	begin_heap(&layouts[2], 300);
+	is_num(take_census(&life, &report), 0, "without such tables");
+	is_str(report.entries[0].detail, "a type of 81 to 96 bytes", "there are no names");
+	madvise(heap, (size_t)SPANS_MAX * GO_PAGE, MADV_DONTNEED);
+}
+
 static uint64_t *other_list;
 
 /* The list of spans moves as it grows. */
@@ -414,18 +567,22 @@ static void test_hostile(void)
 
 int main(void)
 {
+	heap = map((size_t)(SPANS_MAX + 1) * GO_PAGE);
+	if (heap)
+		heap += GO_PAGE - (uintptr_t)heap % GO_PAGE;
 	records = map((size_t)SPANS_MAX * RECORD);
 	bits = map((size_t)SPANS_MAX * 128);
 	allspans.data = map((size_t)SPANS_MAX * 8);
 	other_list = map((size_t)SPANS_MAX * 8);
 	allspans.cap = SPANS_MAX;
-	if (!records || !bits || !allspans.data || !other_list || pclntab[0] == '\0')
+	if (!heap || !records || !bits || !allspans.data || !other_list || pclntab[0] == '\0')
 		return 1;
 	test_versions();
 	test_goroutines();
 	test_quiet();
 	test_sample();
 	test_collections();
+	test_names();
 	test_hostile();
 	return tap_done();
 }

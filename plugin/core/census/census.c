@@ -711,6 +711,10 @@ static int compare_looks(struct pl_census *census, struct candidates *candidates
 	for (size_t i = 0; i < candidates->count; i++)
 		measure(census, &candidates->list[i]);
 	candidates->count = pl_census_entries_order(candidates->list, candidates->count);
+	for (size_t i = 0; i < candidates->count && i < PL_CENSUS_ENTRIES_MAX; i++)
+		if (candidates->list[i].growth.kind == PL_CENSUS_KEY_GO)
+			pl_census_go_point(&census->go, &census->target, census->addresses, census->cells,
+			                   candidates->list[i].growth.key, &candidates->list[i].named.name);
 	return 0;
 }
 

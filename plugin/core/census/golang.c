@@ -23,7 +23,6 @@
 #define ODD_MAX 8
 #define GO_PAGE_BYTES 8192
 #define GO_PAGES_MAX (UINT64_C(1) << 27)
-#define ELEMENTS_MAX 8192
 /* Of a span, objects and what describes them; the rest is too small for one more. */
 #define USED_SHARE_MIN 0.7
 #define LINES 64
@@ -67,6 +66,7 @@ static const uint16_t size_classes[] = {
 #define SIZE_CLASSES (sizeof(size_classes) / sizeof(size_classes[0]))
 
 struct span {
+	uint64_t start;
 	uint64_t pages;
 	uint64_t elements;
 	uint64_t element_bytes;
@@ -107,8 +107,9 @@ void pl_census_go_close(struct pl_census_go *go)
 	go->line_addresses = NULL;
 }
 
-static void forget_lines(struct pl_census_go *go)
+static void forget_lines(struct pl_census_go *go, const struct pl_census_target *target)
 {
+	explicit_bzero(go->lines, (size_t)target->page_bytes * LINES);
 	for (size_t i = 0; i < LINES; i++)
 		go->line_addresses[i] = UINT64_MAX;
 }
@@ -161,6 +162,7 @@ static bool read_span(struct pl_census_go *go, struct pl_census_target *target, 
 	if (address % 8 != 0 || !read_records(go, target, address, bytes, sizeof(bytes)))
 		return false;
 	*out = (struct span){
+		.start = word_at(bytes, AT_START),
 		.pages = word_at(bytes, AT_PAGES),
 		.elements = layout->elements_bytes == 2 ? half_at(bytes, layout->elements)
 		                                        : word_at(bytes, layout->elements),
@@ -170,7 +172,7 @@ static bool read_span(struct pl_census_go *go, struct pl_census_target *target, 
 		.span_class = bytes[layout->span_class],
 		.state = bytes[layout->state],
 	};
-	return out->state <= STATE_MANUAL && word_at(bytes, AT_START) % GO_PAGE_BYTES == 0;
+	return out->state <= STATE_MANUAL && out->start % GO_PAGE_BYTES == 0;
 }
 
 /* Whether a span in use is one: the numbers of its record must fit each other. */
@@ -180,7 +182,8 @@ static bool is_filled(const struct span *span)
 	const double used = (double)span->elements * (double)span->element_bytes;
 
 	if (span->pages == 0 || span->pages > GO_PAGES_MAX || span->elements == 0 ||
-	    span->elements > ELEMENTS_MAX || span->alloc_bits == 0 || span->alloc_bits % 8 != 0)
+	    span->elements > PL_CENSUS_GO_OBJECTS_MAX || span->alloc_bits == 0 ||
+	    span->alloc_bits % 8 != 0)
 		return false;
 	return used <= bytes && used >= USED_SHARE_MIN * bytes && span->alloc_count <= span->elements;
 }
@@ -225,6 +228,17 @@ static bool is_slice(const struct pl_census_target *target, const struct slice *
 		pl_census_mapping_find(target->space.mappings, target->space.mapping_count, slice->address);
 	return mapping && mapping->inode == 0 && mapping->writable &&
 	       mapping->end - slice->address >= slice->capacity * 8;
+}
+
+/* The list of all spans as it is now. */
+static bool read_slice(struct pl_census_go *go, struct pl_census_target *target, struct slice *out)
+{
+	uint64_t words[3];
+
+	if (pl_census_target_read(target, go->spans_address, words, sizeof(words)) != sizeof(words))
+		return false;
+	*out = (struct slice){ words[0], words[1], words[2] };
+	return is_slice(target, out);
 }
 
 /* What is looked for in the program's data. */
@@ -274,7 +288,7 @@ static void search_mapping(struct search *search, const struct pl_census_mapping
                            uint64_t *page, uint64_t *left_bytes)
 {
 	const uint64_t page_bytes = search->target->page_bytes;
-	uint64_t words[3] = { 0 }; /* the last ones, of the page before as well */
+	uint64_t words[4] = { 0 }; /* the last ones, of the page before as well */
 
 	for (uint64_t at = mapping->start; at < mapping->end && *left_bytes >= page_bytes;
 	     at += page_bytes) {
@@ -286,11 +300,14 @@ static void search_mapping(struct search *search, const struct pl_census_mapping
 		for (size_t i = 0; i < page_bytes / 8; i++) {
 			const uint64_t address = at + i * 8;
 
-			memmove(words, words + 1, 2 * sizeof(words[0]));
-			words[2] = page[i];
+			memmove(words, words + 1, 3 * sizeof(words[0]));
+			words[3] = page[i];
 			if (cycles_at(search->target, address, page[i]) > 0)
 				search->go->stats_address = address;
-			try_slice(search, address - 16, words);
+			try_slice(search, address - 16, words + 1);
+			if (search->go->module.text == 0)
+				(void)pl_census_go_is_module(search->target, address - 24, words,
+				                             &search->go->module);
 		}
 	}
 }
@@ -320,13 +337,13 @@ static int search_data(struct search *search)
 
 int pl_census_go_find(struct pl_census_target *target, struct pl_census_go *out)
 {
-	struct pl_census_go go = { .lines = malloc((size_t)target->page_bytes * LINES),
+	struct pl_census_go go = { .lines = calloc(LINES, (size_t)target->page_bytes),
 		                       .line_addresses = calloc(LINES, sizeof(uint64_t)) };
 	struct search search = { .go = &go, .target = target };
 	int err = go.lines && go.line_addresses ? 0 : -ENOMEM;
 
 	if (err == 0) {
-		forget_lines(&go);
+		forget_lines(&go, target);
 		err = search_data(&search);
 	}
 	if (err < 0)
@@ -336,18 +353,26 @@ int pl_census_go_find(struct pl_census_target *target, struct pl_census_go *out)
 	return err;
 }
 
-/* Objects that the last collection found alive. */
-static uint32_t live_of(struct pl_census_go *go, struct pl_census_target *target,
-                        const struct span *span)
+/* Reads the bits of the objects that the last collection found alive; returns their words, or 0. */
+static size_t read_live(struct pl_census_go *go, struct pl_census_target *target,
+                        const struct span *span, uint64_t *bits)
 {
-	uint64_t bits[ELEMENTS_MAX / 64];
 	const size_t words = (size_t)((span->elements + 63) / 64);
-	uint32_t live = 0;
 
 	if (!is_filled(span) || !read_records(go, target, span->alloc_bits, bits, words * 8))
 		return 0;
 	if (span->elements % 64 != 0)
 		bits[words - 1] &= (UINT64_C(1) << (span->elements % 64)) - 1;
+	return words;
+}
+
+static uint32_t live_of(struct pl_census_go *go, struct pl_census_target *target,
+                        const struct span *span)
+{
+	uint64_t bits[PL_CENSUS_GO_OBJECTS_MAX / 64];
+	const size_t words = read_live(go, target, span, bits);
+	uint32_t live = 0;
+
 	for (size_t i = 0; i < words; i++)
 		live += (uint32_t)__builtin_popcountll(bits[i]);
 	return live;
@@ -417,10 +442,35 @@ static int count_spans(struct pl_census_go *go, struct pl_census_target *target,
 		                       panel->total[stratum] / panel->sampled[stratum];
 		found.count++;
 	}
-	explicit_bzero(go->lines, (size_t)target->page_bytes * LINES);
+	forget_lines(go, target);
 	qsort(found.cells, found.count, sizeof(*found.cells), compare_cells);
 	*out = found;
 	return 0;
+}
+
+bool pl_census_go_objects_of(struct pl_census_go *go, struct pl_census_target *target,
+                             uint64_t index, struct pl_census_go_objects *out)
+{
+	struct span span;
+	struct slice spans;
+	uint64_t address;
+
+	if (!read_slice(go, target, &spans) || index >= spans.count ||
+	    !read_records(go, target, spans.address + index * 8, &address, sizeof(address)) ||
+	    !read_span(go, target, address, go->layout, &span) || span.element_bytes == 0 ||
+	    span.pages > GO_PAGES_MAX)
+		return false;
+	out->start = span.start;
+	out->bytes = span.element_bytes;
+	if (span.state == STATE_IN_USE) {
+		out->count = span.elements;
+		return read_live(go, target, &span, out->bits) > 0;
+	}
+	out->count = span.pages * GO_PAGE_BYTES / span.element_bytes;
+	if (out->count > PL_CENSUS_GO_OBJECTS_MAX)
+		out->count = PL_CENSUS_GO_OBJECTS_MAX;
+	memset(out->bits, 0xff, sizeof(out->bits));
+	return span.state == STATE_MANUAL && span.alloc_count > 0;
 }
 
 /* Adds at most `want` of the spans from `first` to `end` to the panel: all, or runs of them. */
@@ -464,16 +514,12 @@ int pl_census_go_look(struct pl_census_go *go, struct pl_census_target *target, 
                       const struct pl_census_go_sample *sample, struct pl_census_panel *panel,
                       struct pl_census_cells *out)
 {
-	uint64_t words[3];
 	struct slice spans;
 	int err;
 
-	if (pl_census_target_read(target, go->spans_address, words, sizeof(words)) != sizeof(words))
+	if (!read_slice(go, target, &spans) || spans.count < go->span_count)
 		return -ESRCH;
-	spans = (struct slice){ words[0], words[1], words[2] };
-	if (!is_slice(target, &spans) || spans.count < go->span_count)
-		return -ESRCH;
-	forget_lines(go);
+	forget_lines(go, target);
 	err = read_cycles(go, target);
 	if (err < 0)
 		return err;
