@@ -280,6 +280,56 @@ static bool suggests(yajl_val root, const char *word)
 	return false;
 }
 
+/* What is suggested about a leak in `region`, that grows with `driver`, of `runtimes`. */
+static yajl_val advise(const char *comm, enum pl_tracked worst, enum pl_driver driver,
+                       const char *region, uint32_t runtimes)
+{
+	fill_case();
+	about.track.worst = (uint8_t)worst;
+	about.track.attribution.driver = (uint8_t)driver;
+	about.ledger.runtimes = runtimes;
+	snprintf(about.comm, sizeof(about.comm), "%s", comm);
+	snprintf(about.where, sizeof(about.where), "%s", region);
+	return compose_tree();
+}
+
+static void test_advice(void)
+{
+	const uint32_t glibc = 1U << PL_RUNTIME_GLIBC;
+	const uint32_t jvm = 1U << PL_RUNTIME_JVM | glibc;
+	const uint32_t node = 1U << PL_RUNTIME_NODE | glibc;
+	yajl_val root = advise("nginx", PL_TRACKED_CONNECTIONS, PL_DRIVER_CONNECTIONS, "", glibc);
+
+	ok(suggests(root, "ss -tnpo"), "of connections, their peers are asked for");
+	ok(!suggests(root, "perf"), "and no profile of memory that does not grow");
+	yajl_tree_free(root);
+	root = advise("nginx", PL_TRACKED_U, PL_DRIVER_CONNECTIONS, "heap", glibc);
+	ok(suggests(root, "ss -tnpo") && suggests(root, "perf"), "of what they cost, both");
+	yajl_tree_free(root);
+	root = advise("app", PL_TRACKED_FDS, PL_DRIVER_FDS, "", 1U << PL_RUNTIME_PYTHON | glibc);
+	ok(suggests(root, "/proc/PID/fd") && !suggests(root, "TRACEMALLOC"), "of descriptors, targets");
+	yajl_tree_free(root);
+	root = advise("java", PL_TRACKED_UNTOUCHED, PL_DRIVER_THREADS, "stack", jvm);
+	ok(suggests(root, "Thread.print") && suggests(root, "ps -L"), "of a JVM's threads, theirs");
+	ok(!suggests(root, "GC.heap_info"), "not its heap");
+	yajl_tree_free(root);
+	root = advise("java", PL_TRACKED_U, PL_DRIVER_NONE, "arena", jvm);
+	ok(suggests(root, "direct buffers") && !suggests(root, "JFR.start"), "nor beside the heap");
+	const char *contain = YAJL_GET_STRING(item_in(get(root, "contain"), 1));
+
+	ok(contain && strstr(contain, "MaxDirectMemorySize"), "which has limits of its own");
+	yajl_tree_free(root);
+	root = advise("java", PL_TRACKED_U, PL_DRIVER_NONE, "java", jvm);
+	ok(suggests(root, "GC.heap_info") && !suggests(root, "direct buffers"), "in the heap, of that");
+	yajl_tree_free(root);
+	root = advise("node", PL_TRACKED_U, PL_DRIVER_NONE, "heap", node);
+	ok(suggests(root, "arrayBuffers") && !suggests(root, "USR1"), "of Node's Buffers, their count");
+	yajl_tree_free(root);
+	root = advise("redis-server", PL_TRACKED_U, PL_DRIVER_NONE, "jemalloc", glibc);
+	ok(suggests(root, "INFO keyspace"), "a server that knows its own memory is asked");
+	yajl_tree_free(root);
+}
+
 static void test_cgroup(void)
 {
 	struct pl_report report;
@@ -351,18 +401,6 @@ static yajl_val compose_census(yajl_val *root)
 	return *root ? yajl_tree_get(*root, census, yajl_t_object) : NULL;
 }
 
-static bool suggests_census(yajl_val root)
-{
-	const char *next[] = { "next", NULL };
-	const char *step[] = { "step", NULL };
-	const yajl_val steps = yajl_tree_get(root, next, yajl_t_array);
-	const yajl_val first = steps && steps->u.array.len > 0
-	                           ? yajl_tree_get(steps->u.array.values[0], step, yajl_t_string)
-	                           : NULL;
-
-	return first && strstr(first->u.string, "procleak census");
-}
-
 static void test_census(void)
 {
 	const char *entries[] = { "entries", NULL };
@@ -374,7 +412,7 @@ static void test_census(void)
 
 	fill_case();
 	snprintf(about.where, sizeof(about.where), "arena");
-	ok(!compose_census(&root) && root && !suggests_census(root),
+	ok(!compose_census(&root) && root && !suggests(root, "procleak census"),
 	   "a managed heap has its own tools");
 	yajl_tree_free(root);
 	about.ledger.runtimes = 1u << PL_RUNTIME_GO;
@@ -386,7 +424,7 @@ static void test_census(void)
 	yajl_tree_free(root);
 	snprintf(about.where, sizeof(about.where), "arena");
 	about.ledger.runtimes = 1u << PL_RUNTIME_GLIBC;
-	ok(!compose_census(&root) && root && suggests_census(root),
+	ok(!compose_census(&root) && root && suggests(root, "procleak census"),
 	   "without a census one is suggested");
 	yajl_tree_free(root);
 	about.has_census = true;
@@ -395,7 +433,7 @@ static void test_census(void)
 	list = census ? yajl_tree_get(census, entries, yajl_t_array) : NULL;
 	ok(list && list->u.array.len == 8, "the first entries of a census fit");
 	ok(list && yajl_tree_get(list->u.array.values[0], share, yajl_t_number), "with their numbers");
-	ok(root && !suggests_census(root), "and it is not suggested again");
+	ok(root && !suggests(root, "procleak census"), "and it is not suggested again");
 	yajl_tree_free(root);
 	pl_census_tell_failure(-EACCES, &about.census);
 	census = compose_census(&root);
@@ -575,6 +613,7 @@ int main(int argc, char **argv)
 	test_compose();
 	test_runs();
 	test_sum();
+	test_advice();
 	test_cgroup();
 	test_census();
 	test_line();

@@ -517,12 +517,27 @@ static enum pl_driver driver_of(const struct pl_evidence_case *c)
 	return c->about == PL_ABOUT_SUM && driver == PL_DRIVER_THREADS ? PL_DRIVER_NONE : driver;
 }
 
+/* The least intrusive first. Profilers of memory tell nothing of what is no memory. */
+static void add_next(yajl_gen gen, const struct pl_evidence_case *c, uint32_t runtimes)
+{
+	struct pl_next_step next[PL_ADVICE_STEPS];
+	const enum pl_region region = region_named(c->where);
+	const bool is_memory = c->track.worst <= PL_TRACKED_UNTOUCHED;
+	size_t count = pl_advice_count(driver_of(c), runtimes, next, PL_ADVICE_STEPS);
+
+	if (is_memory && count < PL_ADVICE_STEPS)
+		count += pl_advice_program(blames_process(c) ? c->comm : c->example, &next[count]);
+	if (is_memory && !c->has_census && count < PL_ADVICE_STEPS)
+		count += pl_advice_census(region, runtimes, &next[count]);
+	if (is_memory || count == 0)
+		count += pl_advice_next(region, runtimes, next + count,
+		                        PL_ADVICE_STEPS - count < 2 ? PL_ADVICE_STEPS - count : 2);
+	add_steps(gen, next, count);
+}
+
 static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t runtimes)
 {
 	const char *contain[PL_ADVICE_MOST];
-	struct pl_next_step next[3];
-	const bool census =
-		!c->has_census && pl_advice_census(region_named(c->where), runtimes, &next[0]);
 	const enum pl_region region = region_named(c->where);
 	size_t count = 0;
 
@@ -537,8 +552,7 @@ static void add_advice(yajl_gen gen, const struct pl_evidence_case *c, uint32_t 
 	for (size_t i = 0; i < count; i++)
 		add_string(gen, contain[i]);
 	yajl_gen_array_close(gen);
-	count = census + pl_advice_next(region, runtimes, next + census, 2);
-	add_steps(gen, next, count);
+	add_next(gen, c, runtimes);
 }
 
 static void write_case(yajl_gen gen, const struct pl_evidence_case *c,

@@ -1,12 +1,15 @@
 #include "explain/advice.h"
 
+#include <string.h>
+
 static const char *const by_driver[PL_DRIVER_COUNT] = {
 	[PL_DRIVER_CONNECTIONS] =
 		"Close what idles: set the server's idle or keep-alive timeout and TCP keepalive, and cap "
-		"the number of connections; look at the peers under \"sockets\".",
+		"the number of connections; their peers are among the connections of this evidence.",
 	[PL_DRIVER_THREADS] = "Cap the pool that starts threads, and join or detach those that end.",
-	[PL_DRIVER_FDS] = "Look under \"fds\" for what is opened over and over; a higher RLIMIT_NOFILE "
-					  "only buys time.",
+	[PL_DRIVER_FDS] =
+		"What is opened over and over is among the open files of this evidence; a higher "
+		"RLIMIT_NOFILE only buys time (prlimit --pid PID --nofile=N:N).",
 	[PL_DRIVER_OPENED] =
 		"Recycle workers after so many connections (max_requests and its kin), or keep connections "
 		"alive for longer so that fewer are opened.",
@@ -35,14 +38,25 @@ static const char metaspace_contain[] =
 	"Each class loader that is kept keeps its classes: redeploy by restarting the JVM "
 	"until that is found; -XX:MaxMetaspaceSize makes it fail alone, not the host.";
 
-static const char *jvm_contains(enum pl_region region, uint32_t runtimes)
+static const char jvm_native_contain[] =
+	"It grows beside the Java heap: -XX:MaxDirectMemorySize caps what direct buffers take.";
+
+/* What malloc and mmap are asked for, by whatever runtime. */
+static bool is_native(enum pl_region region)
+{
+	return region == PL_REGION_HEAP || region == PL_REGION_ARENA || region == PL_REGION_ANON ||
+	       region == PL_REGION_LIBRARY;
+}
+
+static const char *contain_jvm(enum pl_region region, uint32_t runtimes)
 {
 	if (region == PL_REGION_METASPACE)
 		return metaspace_contain;
-	return region == PL_REGION_JAVA || region == PL_REGION_ZGC ||
-	               pl_runtime_has(runtimes, PL_RUNTIME_JVM)
-	           ? jvm_contain
-	           : NULL;
+	if (region == PL_REGION_JAVA || region == PL_REGION_ZGC)
+		return jvm_contain;
+	if (!pl_runtime_has(runtimes, PL_RUNTIME_JVM) || region == PL_REGION_STACK)
+		return NULL;
+	return is_native(region) ? jvm_native_contain : jvm_contain;
 }
 
 size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t runtimes,
@@ -51,7 +65,7 @@ size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t 
 	const char *const all[] = {
 		(unsigned)driver < PL_DRIVER_COUNT ? by_driver[driver] : NULL,
 		region == PL_REGION_ARENA ? arena_contain : NULL,
-		jvm_contains(region, runtimes),
+		contain_jvm(region, runtimes),
 		any_contain,
 	};
 	size_t count = 0;
@@ -75,6 +89,70 @@ static const struct pl_next_step metaspace_next = {
 	"jcmd PID VM.classloader_stats twice, some time apart: which kind of loader piles up; then "
 	"jcmd PID VM.metaspace",
 	"each stops the JVM for the time of a walk over its class loaders: milliseconds"
+
+	/* Before any profiler: what piles up can be counted. */
+	static const struct pl_next_step by_count[PL_DRIVER_COUNT] = {
+		[PL_DRIVER_CONNECTIONS] = { "ss -tnpo, the lines with pid=PID: which peers, in which "
+	                                "state; "
+	                                "CLOSE-WAIT means that the peer has left and the program does "
+	                                "not "
+	                                "close",
+	                                "one pass over the sockets of the network namespace" },
+		[PL_DRIVER_THREADS] = { "ps -L -o comm= -p PID | sort | uniq -c, twice, some time apart: "
+	                            "whose "
+	                            "number grows",
+	                            "one small read a thread" },
+		[PL_DRIVER_FDS] = { "ls -l /proc/PID/fd twice, some time apart: what is added; opensnoop "
+	                        "(bpfcc-tools) -p PID shows it being opened",
+	                        "the first is one small read a descriptor; the second a probe in every "
+	                        "open "
+	                        "of the host" },
+	};
+
+/* What a server tells about its own memory. */
+static const struct {
+	const char *comm;
+	struct pl_next_step next;
+} by_program[] = {
+	{ "redis-server",
+	  { "redis-cli INFO memory and INFO keyspace: keys without an expiry, and no maxmemory, grow "
+	    "for ever; redis-cli --bigkeys names the largest",
+	    "INFO is instant; --bigkeys walks all keys in small steps" } },
+	{ "postgres",
+	  { "SELECT pg_log_backend_memory_contexts(PID) as a superuser (14 and later): prepared "
+	    "statements are CachedPlan*, tables that were touched CacheMemoryContext",
+	    "the backend writes some hundred lines to the server's log" } },
+	{ "mariadbd",
+	  { "SELECT id, user, memory_used FROM information_schema.processlist ORDER BY memory_used "
+	    "DESC: which session holds it",
+	    "one pass over the sessions" } },
+	{ "mysqld",
+	  { "SELECT * FROM sys.memory_by_thread_by_current_bytes LIMIT 10: which session holds it",
+	    "instant; the performance schema must be on" } },
+	{ "haproxy",
+	  { "\"show pools\" on its stats socket, twice, some time apart: which pool grows",
+	    "instant" } },
+};
+
+static const struct pl_next_step jvm_threads = {
+	"jcmd PID Thread.print: what threads of the name that piles up wait for",
+	"all threads are stopped for some milliseconds, longer where there are thousands"
+};
+
+/* The runtime's own tools for what lies beside its heap. */
+static const struct {
+	enum pl_runtime runtime;
+	struct pl_next_step next;
+} beside_heap[] = {
+	{ PL_RUNTIME_JVM,
+	  { "jcmd PID VM.native_memory summary (if started with -XX:NativeMemoryTracking=summary), "
+	    "twice: Other is direct buffers, Class and Metaspace are class loaders (jcmd PID "
+	    "VM.classloader_stats); what it has not seen is a native library's",
+	    "instant; VM.classloader_stats stops all threads for some milliseconds" } },
+	{ PL_RUNTIME_NODE,
+	  { "process.memoryUsage() over time: where arrayBuffers or external grow alike, JavaScript "
+	    "keeps Buffers, and a heap snapshot tells who does; else it is a native module",
+	    "the call is instant; a heap snapshot stops the event loop for seconds" } },
 };
 
 /* The most specific first: a JVM, too, has a libc. */
@@ -132,13 +210,17 @@ static const struct {
 	    "each page fault takes one stack; nothing is stopped" } },
 };
 
-/* Not found in what a runtime manages: its own tools would not see it. */
+/* Not found in what a runtime manages: the profiler of its heap would not see it. */
 static bool is_foreign(enum pl_runtime runtime, enum pl_region region)
 {
-	const bool is_native = region == PL_REGION_HEAP || region == PL_REGION_ARENA ||
-	                       region == PL_REGION_LIBRARY || region == PL_REGION_STACK;
+	const bool has_heap =
+		runtime == PL_RUNTIME_GO || runtime == PL_RUNTIME_NODE || runtime == PL_RUNTIME_JVM;
 
-	return is_native && (runtime == PL_RUNTIME_GO || runtime == PL_RUNTIME_NODE);
+	/* what Go maps has no name before 1.25 */
+	if (region == PL_REGION_ANON)
+		return has_heap && runtime != PL_RUNTIME_GO;
+	return has_heap &&
+	       (is_native(region) || region == PL_REGION_STACK || region == PL_REGION_METASPACE);
 }
 
 bool pl_advice_census(enum pl_region region, uint32_t runtimes, struct pl_next_step *out)
@@ -164,6 +246,28 @@ bool pl_advice_census(enum pl_region region, uint32_t runtimes, struct pl_next_s
 	return true;
 }
 
+size_t pl_advice_count(enum pl_driver driver, uint32_t runtimes, struct pl_next_step *out,
+                       size_t most)
+{
+	size_t count = 0;
+
+	if ((unsigned)driver < PL_DRIVER_COUNT && by_count[driver].step && count < most)
+		out[count++] = by_count[driver];
+	if (driver == PL_DRIVER_THREADS && pl_runtime_has(runtimes, PL_RUNTIME_JVM) && count < most)
+		out[count++] = jvm_threads;
+	return count;
+}
+
+bool pl_advice_program(const char *comm, struct pl_next_step *out)
+{
+	for (size_t i = 0; i < sizeof(by_program) / sizeof(by_program[0]); i++)
+		if (strcmp(comm, by_program[i].comm) == 0) {
+			*out = by_program[i].next;
+			return true;
+		}
+	return false;
+}
+
 size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_step *out,
                       size_t most)
 {
@@ -171,6 +275,9 @@ size_t pl_advice_next(enum pl_region region, uint32_t runtimes, struct pl_next_s
 
 	if (region == PL_REGION_METASPACE && most > 0)
 		out[count++] = metaspace_next;
+	for (size_t i = 0; i < sizeof(beside_heap) / sizeof(beside_heap[0]) && count < most; i++)
+		if (pl_runtime_has(runtimes, beside_heap[i].runtime) && is_native(region))
+			out[count++] = beside_heap[i].next;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && count < most; i++)
 		if (pl_runtime_has(runtimes, steps[i].runtime) && !is_foreign(steps[i].runtime, region))
 			out[count++] = steps[i].next;

@@ -12,6 +12,7 @@
 #include "sample/cgroup.h"
 
 #define PL_ADVICE_MOST 6
+#define PL_ADVICE_STEPS 4
 
 /* Writes at most `most` pointers to constant sentences. Returns how many. */
 size_t pl_advice_contain(enum pl_driver driver, enum pl_region region, uint32_t runtimes,
@@ -30,6 +31,14 @@ const char *pl_advice_pool(bool by_number);
  * the heaps of managed runtimes, memory that is shared or belongs to stacks.
  */
 bool pl_advice_census(enum pl_region region, uint32_t runtimes, struct pl_next_step *out);
+
+/* How to look at what piles up, where that can be counted: connections, threads, descriptors.
+ * Returns how many. */
+size_t pl_advice_count(enum pl_driver driver, uint32_t runtimes, struct pl_next_step *out,
+                       size_t most);
+
+/* What a server of this name tells about its own memory; false: nothing is known of it. */
+bool pl_advice_program(const char *comm, struct pl_next_step *out);
 
 /* For the most specific runtime among `runtimes`, the allocator's own steps first where it grows.
  * Returns how many. */
