@@ -259,7 +259,9 @@ static void test_java_heap(void)
 	const struct pl_region_snapshot *s;
 
 	ok(read_heap(low, 0, 409600)->heap_is_full, "a heap without room that is resident is full");
-	ok(!read_heap(low, 40 * MIB, 368640)->heap_is_full, "one with room is not");
+	s = read_heap(low, 40 * MIB, 368640);
+	ok(!s->heap_is_full, "one with room is not");
+	is_num(s->heap_most_bytes, 400 * MIB, "it may become what it reserved");
 	ok(!read_heap(low, 0, 300000)->heap_is_full, "nor one that was not all touched yet");
 
 	/* JDK 25: the classes, too, are below 4 GiB, and have room */
@@ -268,6 +270,7 @@ static void test_java_heap(void)
 	none(UINT64_C(0x98800000), 1016 * MIB);
 	s = read_heap(low, 0, 409600);
 	ok(s->heap_is_full, "whatever is reserved for classes beside it");
+	is_num(s->heap_most_bytes, 400 * MIB, "by which it can not grow");
 	is_num(kib(s, PL_REGION_METASPACE), 8000, "which are no part of it");
 
 	s = read_heap(high, 0, 409600);
@@ -281,6 +284,7 @@ static void test_java_heap(void)
 	anon(high, 400 * MIB, 409600);
 	s = read_text(1);
 	ok(kib(s, PL_REGION_ANON) == 409600 && !s->heap_is_full, "without a JVM there is no heap");
+	is_num(s->heap_most_bytes, 0, "that could be full");
 }
 
 /* ZGC: of a heap of 96 MiB it maps what it has three times, and reserves the room for 16. */
@@ -298,6 +302,7 @@ static void test_zgc(void)
 	const struct pl_region_snapshot *s = read_views(96 * MIB, 32768);
 
 	ok(s->heap_is_full, "all of ZGC's heap is resident, each page once");
+	is_num(s->heap_most_bytes, 0, "what may be added to it is not known");
 	is_num(kib(s, PL_REGION_ZGC), 3 * 32768, "it is shared memory with a name of its own");
 	ok(pl_region_in_set(PL_REGION_ZGC, PL_REGIONS_SHARED), "of which RssShmem tells");
 	ok(!read_views(64 * MIB, 21845)->heap_is_full, "one that may have more is not full");

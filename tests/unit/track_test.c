@@ -215,6 +215,133 @@ static void test_urgent(void)
 	       "or in the heap, as far as minutes tell");
 }
 
+/* Memory would last for years; each connection takes a descriptor, too. */
+static void connections_to_limit(double t_s, struct pl_values *v)
+{
+	connections_leak(t_s, v);
+	put(v, PL_M_LIMIT, 64 * 1024.0 * MIB);
+	put(v, PL_M_RLIMIT_NOFILE, 4096);
+}
+
+/* They pile up, and memory does not. */
+static void bare_connections(double t_s, struct pl_values *v)
+{
+	connections_to_limit(t_s, v);
+	put(v, PL_M_ANON, 300 * MIB + hiss(t_s));
+}
+
+static void slowing_down(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 100 * MIB + 400 * MIB * sqrt(t_s / (8 * HOUR)));
+	put(v, PL_M_LIMIT, 4096 * MIB);
+}
+
+static void shared_to_limit(double t_s, struct pl_values *v)
+{
+	shared_leak(t_s, v);
+	put(v, PL_M_LIMIT, 4096 * MIB);
+}
+
+static void test_first_limit(void)
+{
+	struct outcome o = judge(2 * DAY, 60, connections_to_limit);
+	const double left_s = (4096 - 40) / 30.0 * HOUR - o.first_alarm_s;
+
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "anon") == 0, "memory and descriptors leak");
+	is_str(o.first.limit, "RLIMIT_NOFILE", "what runs out first is named");
+	is_near(o.first.seconds_to_limit, left_s, 0.1 * left_s, "and when");
+	ok(o.first.seconds_to_limit_low < left_s && o.first.seconds_to_limit_high > left_s,
+	   "within an interval");
+	ok(strstr(o.first.message, "; RLIMIT_NOFILE 4096 in 4d ") != NULL, "as a count");
+	o = judge(2 * DAY, 60, bare_connections);
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "connections") == 0, "connections alone");
+	is_str(o.first.limit, "RLIMIT_NOFILE", "have the same limit");
+	is_near(o.first.seconds_to_limit, left_s, 0.1 * left_s, "as far away");
+	o = judge(8 * HOUR, 60, slowing_down);
+	is_num(o.last.verdict, PL_VERDICT_GROWING, "what flattens grows");
+	is_str(o.last.reason, "decelerating", "and is said to slow down");
+	ok(o.last.seconds_to_limit < 0 && !o.last.limit, "so there is no date for its limit");
+}
+
+/* A JVM's heap of 400 MiB at first. */
+static void java_heap(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 500 * MIB + 10 * MIB * t_s / HOUR + hiss(t_s));
+	put(v, PL_M_LIMIT, 1000 * MIB);
+}
+
+static void read_java_heap(struct pl_track *t, double most_bytes)
+{
+	struct pl_ledger ledger = { .reading_count = 2,
+		                        .runtimes = 1U << PL_RUNTIME_JVM,
+		                        .heap_most_bytes = (float)most_bytes };
+
+	ledger.base.used_bytes[PL_REGION_JAVA] = (uint64_t)(400 * MIB);
+	ledger.now.used_bytes[PL_REGION_JAVA] = (uint64_t)(600 * MIB);
+	pl_track_set_places(t, &ledger);
+}
+
+static struct outcome judge_java(double most_bytes)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 1);
+	read_java_heap(&track, most_bytes);
+	return run_track(&track, &settings, 0, 30 * HOUR, 60, java_heap);
+}
+
+static void test_java_heap(void)
+{
+	struct outcome o = judge_java(2000 * MIB);
+
+	is_num(o.last.verdict, PL_VERDICT_CRITICAL, "a heap that may outgrow the limit is critical");
+	is_str(o.last.limit, "limit", "because of that");
+	o = judge_java(700 * MIB);
+	is_num(o.last.verdict, PL_VERDICT_LEAKING,
+	       "one that is full before leaks, and is not critical");
+	is_str(o.last.limit, "-Xmx", "it runs into its own end");
+	is_near(o.last.seconds_to_limit, 10 * HOUR, 2 * HOUR, "when that is reached");
+	ok(strstr(o.last.message, "; 100 % Java heap; -Xmx 700 MiB in ") != NULL, "is told as such");
+}
+
+/* A worker that came to touch 150 MiB more of shared memory, `mapped_bytes` of it new. */
+static struct outcome judge_shared(double mapped_bytes, double left_bytes, bool late)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+	const double size_bytes = 200 * MIB + left_bytes;
+	struct pl_ledger ledger = { .reading_count = 2,
+		                        .base_shared_size_bytes = (float)(size_bytes - mapped_bytes),
+		                        .shared_size_bytes = (float)size_bytes };
+
+	ledger.base.used_bytes[PL_REGION_SHMEM] = (uint64_t)(50 * MIB);
+	ledger.now.used_bytes[PL_REGION_SHMEM] = (uint64_t)(200 * MIB);
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 1);
+	if (!late)
+		pl_track_set_places(&track, &ledger);
+	struct outcome o = run_track(&track, &settings, 0, 30 * HOUR, 60, shared_to_limit);
+	if (!late)
+		return o;
+	pl_track_set_places(&track, &ledger);
+	return run_track(&track, &settings, 30 * HOUR, 36 * HOUR, 60, shared_to_limit);
+}
+
+static void test_first_touch(void)
+{
+	struct outcome o = judge_shared(0, 300 * MIB, false);
+
+	is_num(o.alarms, 0, "to touch shared memory that had been mapped is no leak");
+	is_num(o.last.verdict, PL_VERDICT_STEADY, "nor growth");
+	o = judge_shared(150 * MIB, 300 * MIB, false);
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "shmem") == 0, "to map ever more of it is");
+	o = judge_shared(0, 5000 * MIB, false);
+	ok(o.alarms >= 1, "and so is to touch more than the host has");
+	o = judge_shared(0, 300 * MIB, true);
+	is_num(o.recoveries, 1, "an alarm is taken back once that is known");
+	is_num(o.last.verdict, PL_VERDICT_STEADY, "for good");
+}
+
 static void urgent_without_limit(double t_s, struct pl_values *v)
 {
 	put(v, PL_M_ANON, 100 * MIB + 900 * MIB * t_s / (50 * 60));
@@ -313,6 +440,9 @@ int main(void)
 	test_fine();
 	test_recovery();
 	test_urgent();
+	test_first_limit();
+	test_java_heap();
+	test_first_touch();
 	test_no_limit();
 	test_scale();
 	test_work();

@@ -89,25 +89,25 @@ static const struct pl_next_step metaspace_next = {
 	"jcmd PID VM.classloader_stats twice, some time apart: which kind of loader piles up; then "
 	"jcmd PID VM.metaspace",
 	"each stops the JVM for the time of a walk over its class loaders: milliseconds"
+};
 
-	/* Before any profiler: what piles up can be counted. */
-	static const struct pl_next_step by_count[PL_DRIVER_COUNT] = {
-		[PL_DRIVER_CONNECTIONS] = { "ss -tnpo, the lines with pid=PID: which peers, in which "
-	                                "state; "
-	                                "CLOSE-WAIT means that the peer has left and the program does "
-	                                "not "
-	                                "close",
-	                                "one pass over the sockets of the network namespace" },
-		[PL_DRIVER_THREADS] = { "ps -L -o comm= -p PID | sort | uniq -c, twice, some time apart: "
-	                            "whose "
-	                            "number grows",
-	                            "one small read a thread" },
-		[PL_DRIVER_FDS] = { "ls -l /proc/PID/fd twice, some time apart: what is added; opensnoop "
-	                        "(bpfcc-tools) -p PID shows it being opened",
-	                        "the first is one small read a descriptor; the second a probe in every "
-	                        "open "
-	                        "of the host" },
-	};
+/* Before any profiler: what piles up can be counted. */
+static const struct {
+	enum pl_driver driver;
+	struct pl_next_step next;
+} by_count[] = {
+	{ PL_DRIVER_CONNECTIONS,
+	  { "ss -tnpo, the lines with pid=PID: which peers, in which state; CLOSE-WAIT means that the "
+	    "peer has left and the program does not close",
+	    "one pass over the sockets of the network namespace" } },
+	{ PL_DRIVER_THREADS,
+	  { "ps -L -o comm= -p PID | sort | uniq -c, twice, some time apart: whose number grows",
+	    "one small read a thread" } },
+	{ PL_DRIVER_FDS,
+	  { "ls -l /proc/PID/fd twice, some time apart: what is added; opensnoop (bpfcc-tools) -p PID "
+	    "shows it being opened",
+	    "one small read a descriptor; opensnoop puts a probe on every open of the host" } },
+};
 
 /* What a server tells about its own memory. */
 static const struct {
@@ -251,8 +251,9 @@ size_t pl_advice_count(enum pl_driver driver, uint32_t runtimes, struct pl_next_
 {
 	size_t count = 0;
 
-	if ((unsigned)driver < PL_DRIVER_COUNT && by_count[driver].step && count < most)
-		out[count++] = by_count[driver];
+	for (size_t i = 0; i < sizeof(by_count) / sizeof(by_count[0]) && count < most; i++)
+		if (by_count[i].driver == driver)
+			out[count++] = by_count[i].next;
 	if (driver == PL_DRIVER_THREADS && pl_runtime_has(runtimes, PL_RUNTIME_JVM) && count < most)
 		out[count++] = jvm_threads;
 	return count;

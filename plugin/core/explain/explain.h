@@ -35,7 +35,7 @@ struct pl_explain_subject {
 	double growing_for_s;    /* below 0: unknown */
 	double seconds_to_limit; /* below 0: no limit in sight */
 	double limit;            /* in the unit of the series; 0: none */
-	bool limit_counts;       /* it is a number of mappings, whatever grows */
+	bool limit_counts;       /* it is a number, of mappings or descriptors, whatever grows */
 	const char *limit_name;  /* NULL: "limit" */
 	bool recovered;
 	uint32_t sum_of;     /* processes that were added up; 0: it is about one */

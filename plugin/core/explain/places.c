@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-#define MOST 0.5 /* of the growth, to be called the place of it */
+#define MOST 0.5          /* of the growth, to be called the place of it */
+#define LEAST_MAPPED 0.5F /* of the growth of shared memory, for a leak of it */
 
 /* What the heap's owner makes of it does not show outside. */
 static bool is_blind(const struct pl_ledger *ledger)
@@ -18,10 +19,46 @@ static bool is_blind(const struct pl_ledger *ledger)
 	return ledger->heap_is_full && (double)heap_bytes >= MOST * (double)all_bytes;
 }
 
+static float heap_left_bytes(const struct pl_ledger *ledger)
+{
+	const float used_bytes = (float)ledger->now.used_bytes[PL_REGION_JAVA];
+
+	return used_bytes < ledger->heap_most_bytes ? ledger->heap_most_bytes - used_bytes : 0;
+}
+
+static float shared_left_bytes(const struct pl_ledger *ledger)
+{
+	float left_bytes = ledger->shared_size_bytes;
+
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_SHARED))
+			left_bytes -= (float)ledger->now.used_bytes[i];
+	return left_bytes > 0 ? left_bytes : 0;
+}
+
+/* As in a worker that comes to use a buffer cache all of which it inherited. A leak maps what it
+ * leaks. */
+static bool is_first_touch(const struct pl_ledger *ledger)
+{
+	float grown_bytes = 0;
+
+	if (ledger->window_stride > 0)
+		return false;
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_SHARED))
+			grown_bytes += (float)ledger->now.used_bytes[i] - (float)ledger->base.used_bytes[i];
+	return grown_bytes > 0 &&
+	       ledger->shared_size_bytes - ledger->base_shared_size_bytes < LEAST_MAPPED * grown_bytes;
+}
+
 void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out)
 {
 	*out = (struct pl_places){ .runtimes = ledger->runtimes,
+		                       .heap_most_bytes = ledger->heap_most_bytes,
+		                       .heap_left_bytes = heap_left_bytes(ledger),
+		                       .shared_left_bytes = shared_left_bytes(ledger),
 		                       .blind = is_blind(ledger),
+		                       .first_touch = is_first_touch(ledger),
 		                       .sampled = ledger->window_stride > 0 };
 	for (unsigned set = 0; set < 2; set++) {
 		struct pl_region_share shares[PL_PLACES_KEPT];
@@ -68,6 +105,7 @@ const char *pl_limit_name(enum pl_limit limit)
 		[PL_LIMIT_RLIMIT_NPROC] = "RLIMIT_NPROC",
 		[PL_LIMIT_PIDS_MAX] = "pids.max",
 		[PL_LIMIT_MAPS] = "max_map_count",
+		[PL_LIMIT_JAVA_HEAP] = "-Xmx",
 	};
 
 	return (unsigned)limit < PL_LIMIT_COUNT ? names[limit] : NULL;

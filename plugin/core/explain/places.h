@@ -21,8 +21,12 @@ struct pl_places {
 	uint8_t count[2]; /* by enum pl_region_set; 0: not known */
 	bool sampled;     /* an estimate */
 	struct pl_place places[2 * PL_PLACES_KEPT];
-	uint32_t runtimes; /* bits of enum pl_runtime */
-	bool blind;        /* most is a managed heap that cannot grow and is wholly resident */
+	uint32_t runtimes;       /* bits of enum pl_runtime */
+	float heap_most_bytes;   /* -Xmx, 0: not a JVM */
+	float heap_left_bytes;   /* of that */
+	float shared_left_bytes; /* of shared memory that is mapped, what was not touched yet */
+	bool blind;              /* most is a managed heap that cannot grow and is wholly resident */
+	bool first_touch;        /* shared memory grew where it had been mapped before */
 };
 
 void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out);
@@ -47,6 +51,7 @@ enum pl_limit {
 	PL_LIMIT_RLIMIT_NPROC,
 	PL_LIMIT_PIDS_MAX,
 	PL_LIMIT_MAPS,
+	PL_LIMIT_JAVA_HEAP,
 	PL_LIMIT_COUNT
 };
 

@@ -61,6 +61,7 @@ static const char *const reason_names[PL_REASON_COUNT] = {
 	[PL_REASON_LAZYFREE] = "lazyfree",
 	[PL_REASON_RETENTION] = "arena-retention",
 	[PL_REASON_BLIND] = "blind",
+	[PL_REASON_FIRST_TOUCH] = "first-touch",
 };
 
 static const char *const gate_names[PL_GATE_COUNT] = {
@@ -283,8 +284,9 @@ bool pl_judge_step(struct pl_judge_state *s, const struct pl_judge_input *input,
 		s->quiet_from_s = quiet_from_s;
 		return end_alarm(s, e, PL_REASON_STOPPED);
 	}
-	if (s->alarmed && !s->last.urgent && e->reason == PL_REASON_IN_USE)
-		return end_alarm(s, e, PL_REASON_IN_USE);
+	if (s->alarmed && !s->last.urgent &&
+	    (e->reason == PL_REASON_IN_USE || e->reason == PL_REASON_FIRST_TOUCH))
+		return end_alarm(s, e, (enum pl_reason)e->reason);
 	/* While the alarm stands, a window that does not convince leaves the old evidence. */
 	if (!s->alarmed || e->leaking)
 		s->last = *e;

@@ -27,17 +27,18 @@ enum pl_reason {
 	PL_REASON_STEP, /* one or a few steps make up the growth */
 	PL_REASON_DECELERATING,
 	PL_REASON_LOAD_FOLLOWING,
-	PL_REASON_SEASON,     /* grows, but a day has not been seen yet */
-	PL_REASON_GROWTH,     /* grows; not yet even or long enough to be called a leak */
-	PL_REASON_DRIFT,      /* every gate held */
-	PL_REASON_URGENT,     /* straight towards a limit that is near */
-	PL_REASON_RUNS,       /* every run of the program grew alike */
-	PL_REASON_STOPPED,    /* it leaked, and does no more */
-	PL_REASON_IN_USE,     /* grows, and what was added is used: a cache that fills */
-	PL_REASON_HUGE_PAGES, /* the kernel fills holes: small pages become huge ones */
-	PL_REASON_LAZYFREE,   /* what grew was given back; the kernel has not taken it yet */
-	PL_REASON_RETENTION,  /* arenas keep what was freed */
-	PL_REASON_BLIND,      /* a managed heap is wholly resident: a leak inside does not show */
+	PL_REASON_SEASON,      /* grows, but a day has not been seen yet */
+	PL_REASON_GROWTH,      /* grows; not yet even or long enough to be called a leak */
+	PL_REASON_DRIFT,       /* every gate held */
+	PL_REASON_URGENT,      /* straight towards a limit that is near */
+	PL_REASON_RUNS,        /* every run of the program grew alike */
+	PL_REASON_STOPPED,     /* it leaked, and does no more */
+	PL_REASON_IN_USE,      /* grows, and what was added is used: a cache that fills */
+	PL_REASON_HUGE_PAGES,  /* the kernel fills holes: small pages become huge ones */
+	PL_REASON_LAZYFREE,    /* what grew was given back; the kernel has not taken it yet */
+	PL_REASON_RETENTION,   /* arenas keep what was freed */
+	PL_REASON_BLIND,       /* a managed heap is wholly resident: a leak inside does not show */
+	PL_REASON_FIRST_TOUCH, /* of shared memory that had been mapped before */
 	PL_REASON_COUNT
 };
 

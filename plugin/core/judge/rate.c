@@ -150,6 +150,7 @@ void pl_judge_rate(const struct pl_judge_input *input, struct pl_evidence *e)
 	e->since_s = since_s;
 	e->leaked = slope * (input->history->clock_s - since_s);
 	rate_by_days(input, e);
-	if (input->limit > 0 && e->rate_per_s > 0)
+	/* what flattens would get there later, if at all */
+	if (input->limit > 0 && e->rate_per_s > 0 && e->reason != PL_REASON_DECELERATING)
 		e->to_limit_s = fmax(0, (input->limit - input->used) / e->rate_per_s);
 }

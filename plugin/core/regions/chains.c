@@ -171,3 +171,14 @@ bool pl_chain_is_heap_full(const struct pl_region_scan *scan)
 	       heap->reserved_bytes <= heap->written_bytes / 100 * (100 - HEAP_FULL_PERCENT) &&
 	       is_percent(held_bytes(heap), java->resident_bytes + java->swap_bytes, 50);
 }
+
+uint64_t pl_chain_heap_most_bytes(const struct pl_region_scan *scan)
+{
+	const struct pl_region_total *java = &scan->sums.totals[PL_REGION_JAVA];
+	const struct pl_region_chain *heap = has_high_heap(scan) ? &scan->high_chain : &scan->low_chain;
+
+	return pl_runtime_has(scan->sums.runtimes, PL_RUNTIME_JVM) && scan->view_bytes == 0 &&
+	               is_percent(held_bytes(heap), java->resident_bytes + java->swap_bytes, 50)
+	           ? heap->written_bytes + heap->reserved_bytes
+	           : 0;
+}

@@ -47,4 +47,8 @@ void pl_chain_find_heap(struct pl_region_scan *scan);
  */
 bool pl_chain_is_heap_full(const struct pl_region_scan *scan);
 
+/* What a JVM's heap has committed and reserved, if that is the place of its anonymous memory: not
+ * ZGC's. 0: not known. */
+uint64_t pl_chain_heap_most_bytes(const struct pl_region_scan *scan);
+
 #endif

@@ -212,6 +212,16 @@ static void change_method(struct pl_ledger *ledger, const struct pl_region_snaps
 	ledger->unseen_bytes = 0;
 }
 
+static float shared_size_bytes(const struct pl_region_snapshot *snapshot)
+{
+	uint64_t sum_bytes = 0;
+
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_SHARED))
+			sum_bytes += snapshot->totals[i].size_bytes;
+	return (float)sum_bytes;
+}
+
 void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot *snapshot,
                       double time_s, uint64_t work_us)
 {
@@ -237,7 +247,9 @@ void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot 
 	}
 	for (size_t i = 0; i < PL_ANON_SIZES; i++)
 		ledger->anon_by_size[i] = pl_region_used_bytes(&snapshot->anon_by_size[i]);
+	ledger->shared_size_bytes = shared_size_bytes(snapshot);
 	if (ledger->reading_count == 0) {
+		ledger->base_shared_size_bytes = ledger->shared_size_bytes;
 		memcpy(ledger->base_anon_by_size, ledger->anon_by_size, sizeof(ledger->anon_by_size));
 		ledger->base_stack_count = snapshot->stack_count;
 		ledger->base_mapping_count = snapshot->mapping_count;
@@ -247,6 +259,7 @@ void pl_ledger_update(struct pl_ledger *ledger, const struct pl_region_snapshot 
 	ledger->stack_count = snapshot->stack_count;
 	ledger->mapping_count = snapshot->mapping_count;
 	ledger->heap_is_full = snapshot->heap_is_full;
+	ledger->heap_most_bytes = (float)snapshot->heap_most_bytes;
 	ledger->reading_count++;
 }
 

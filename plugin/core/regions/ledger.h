@@ -35,7 +35,10 @@ struct pl_ledger {
 	uint32_t mapping_count;
 	uint32_t window_stride; /* how it was read: see struct pl_region_snapshot */
 	float error_share;
-	bool heap_is_full; /* as in the snapshot, at the last reading */
+	bool heap_is_full;            /* as in the snapshot, at the last reading */
+	float heap_most_bytes;        /* that a JVM's heap can become: -Xmx; 0: there is none */
+	float base_shared_size_bytes; /* address space of PL_REGIONS_SHARED at the first reading */
+	float shared_size_bytes;      /* and now */
 	struct pl_ledger_point base;
 	struct pl_ledger_point middle; /* between a quarter and a half of the time since base */
 	struct pl_ledger_point next;   /* will be the middle */

@@ -124,9 +124,10 @@ struct pl_region_snapshot {
 	uint32_t runtimes;    /* bits of enum pl_runtime */
 	uint32_t stack_count; /* thread stacks, those kept for reuse too */
 	uint32_t arena_count;
-	uint32_t window_stride; /* of a sample: windows.h; 0: all was read */
-	float error_share;      /* of a sample: half the interval of 95 % of the used bytes */
-	bool heap_is_full;      /* a JVM's heap: no room is left, and all of it is resident */
+	uint32_t window_stride;   /* of a sample: windows.h; 0: all was read */
+	float error_share;        /* of a sample: half the interval of 95 % of the used bytes */
+	bool heap_is_full;        /* a JVM's heap: no room is left, and all of it is resident */
+	uint64_t heap_most_bytes; /* that a JVM's heap may become: -Xmx; 0: not known */
 	struct pl_region_total totals[PL_REGION_COUNT];
 	struct pl_region_total anon_by_size[PL_ANON_SIZES];
 	uint32_t place_count;

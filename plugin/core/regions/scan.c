@@ -516,6 +516,7 @@ int pl_regions_end(struct pl_region_scan *scan, uint64_t thread_count,
 	end_stacks(scan, thread_count);
 	end_anonymous(scan);
 	scan->sums.heap_is_full = pl_chain_is_heap_full(scan);
+	scan->sums.heap_most_bytes = pl_chain_heap_most_bytes(scan);
 	*out = scan->sums;
 	return 0;
 }

@@ -44,6 +44,21 @@ static void find_shares(const struct pl_attribution *a, struct pl_findings *out)
 	}
 }
 
+/* Of the series that are as bad as the worst, the one that reaches a limit first. */
+static unsigned first_limited(const struct pl_track *t)
+{
+	unsigned first = t->worst;
+
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++) {
+		const double first_s = t->judged[first].last.to_limit_s;
+		const double this_s = t->judged[i].last.to_limit_s;
+
+		if (t->judged[i].verdict >= t->verdict && this_s >= 0 && (first_s < 0 || this_s < first_s))
+			first = i;
+	}
+	return first;
+}
+
 static bool knows_idle(const struct pl_evidence *e)
 {
 	return (e->tested >> PL_GATE_IDLE) & 1;
@@ -53,6 +68,7 @@ void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 {
 	const struct pl_judge_state *s = &t->judged[is_bytes(t->worst) ? t->worst : PL_TRACKED_U];
 	const struct pl_evidence *e = &s->last;
+	const struct pl_evidence *first = &t->judged[first_limited(t)].last;
 
 	*out = (struct pl_findings){ .present = 0 };
 	pl_findings_set(out, PL_FINDING_VERDICT, t->verdict);
@@ -69,8 +85,8 @@ void pl_track_findings(const struct pl_track *t, struct pl_findings *out)
 		pl_findings_set(out, PL_FINDING_DETECTION_FLOOR, per_hour(t, e->floor_per_s));
 	if (knows_idle(e))
 		pl_findings_set(out, PL_FINDING_IDLE, 100 * (double)e->value[PL_GATE_IDLE]);
-	if (s->verdict >= PL_VERDICT_GROWING && e->to_limit_s >= 0)
-		pl_findings_set(out, PL_FINDING_LIMIT_SECONDS, e->to_limit_s / t->time_scale);
+	if (t->verdict >= PL_VERDICT_GROWING && first->to_limit_s >= 0)
+		pl_findings_set(out, PL_FINDING_LIMIT_SECONDS, first->to_limit_s / t->time_scale);
 }
 
 /* The limit that a series runs into. */
@@ -80,10 +96,13 @@ static struct pl_room room_of(const struct pl_track *t, unsigned tracked)
 
 	if (t->judged[tracked].last.by_maps)
 		return (struct pl_room){ PL_LIMIT_MAPS, (double)t->maps_limit, 0 };
-	if (tracked == PL_TRACKED_FDS)
+	if (tracked == PL_TRACKED_FDS || tracked == PL_TRACKED_CONNECTIONS)
 		return (struct pl_room){ PL_LIMIT_RLIMIT_NOFILE, t->fd_limit, 0 };
 	if (tracked == PL_TRACKED_THREADS)
 		return t->thread_room;
+	if (tracked == PL_TRACKED_U && pl_track_fills_java_heap(t))
+		return (struct pl_room){ PL_LIMIT_JAVA_HEAP, (double)t->places.heap_most_bytes,
+			                     (double)t->places.heap_left_bytes };
 	return t->memory_room.kind != PL_LIMIT_NONE ? t->memory_room : memory;
 }
 
@@ -112,7 +131,8 @@ static const struct pl_place *leader_of(const struct pl_track *t)
 static void word(const struct pl_track *t, const struct pl_track_nobody *nobody, uint32_t sum_of,
                  struct pl_report *r)
 {
-	const struct pl_room room = room_of(t, t->worst);
+	const unsigned limited = first_limited(t);
+	const struct pl_room room = room_of(t, limited);
 	const struct pl_explain_subject subject = {
 		.name = nobody            ? unit_of(nobody->path)
 		        : r->subject.comm ? r->subject.comm
@@ -132,7 +152,7 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.growing_for_s = r->since_s > 0 ? r->time_s - r->since_s : -1,
 		.seconds_to_limit = r->seconds_to_limit,
 		.limit = room.limit,
-		.limit_counts = room.kind == PL_LIMIT_MAPS,
+		.limit_counts = !is_bytes(limited) || room.kind == PL_LIMIT_MAPS,
 		.limit_name = r->limit,
 		.recovered = r->recovered,
 		.sum_of = sum_of,
@@ -168,12 +188,29 @@ static void set_maps_interval(const struct pl_track *t, struct pl_report *r)
 	r->seconds_to_limit_high = r->seconds_to_limit * forecast.high / forecast.seconds;
 }
 
-/* The time to the limit at either end of the rate's interval. */
-static void set_limit(const struct pl_track *t, const struct pl_evidence *e, struct pl_report *r)
+/* A JVM's heap is judged without a limit; when it will be full is worth telling all the same. */
+static double seconds_to_limit(const struct pl_track *t, unsigned limited)
 {
+	const struct pl_evidence *e = &t->judged[limited].last;
+	const struct pl_room room = room_of(t, limited);
+
+	if (e->to_limit_s >= 0)
+		return e->to_limit_s / t->time_scale;
+	return room.kind == PL_LIMIT_JAVA_HEAP && e->leaking && e->rate_per_s > 0
+	           ? room.left / e->rate_per_s / t->time_scale
+	           : -1;
+}
+
+/* The time to the limit, and at either end of the rate's interval. */
+static void set_limit(const struct pl_track *t, struct pl_report *r)
+{
+	const unsigned limited = first_limited(t);
+	const struct pl_evidence *e = &t->judged[limited].last;
+
+	r->seconds_to_limit = seconds_to_limit(t, limited);
 	if (r->seconds_to_limit < 0)
 		return;
-	r->limit = pl_limit_name((enum pl_limit)room_of(t, t->worst).kind);
+	r->limit = pl_limit_name((enum pl_limit)room_of(t, limited).kind);
 	if (e->by_maps) {
 		set_maps_interval(t, r);
 		return;
@@ -211,7 +248,7 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		.rate_low = per_hour(t, e->rate_low),
 		.rate_high = per_hour(t, e->rate_high),
 		.where = "unknown",
-		.seconds_to_limit = grows && e->to_limit_s >= 0 ? e->to_limit_s / t->time_scale : -1,
+		.seconds_to_limit = -1,
 		.seconds_to_limit_low = -1,
 		.seconds_to_limit_high = -1,
 	};
@@ -229,8 +266,8 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		out->per_unit = is_bytes(t->worst) ? (double)t->attribution.per_unit : 0;
 		out->per_unit_low = (double)t->attribution.per_unit_low;
 		out->per_unit_high = (double)t->attribution.per_unit_high;
+		set_limit(t, out);
 	}
-	set_limit(t, e, out);
 	word(t, NULL, 0, out);
 }
 

@@ -303,6 +303,38 @@ static void take_idle(struct pl_track *t, const struct pl_values *v,
 	pl_idle_add(&t->idle, window_s, &point);
 }
 
+/* What may be added ends before any limit of memory that is known. */
+static bool is_below_room(const struct pl_track *t, double used_bytes, double left_bytes)
+{
+	if (t->memory_room.kind != PL_LIMIT_NONE)
+		return left_bytes < t->memory_room.left;
+	return used_bytes + left_bytes < t->limit_bytes;
+}
+
+/* Full is what such a heap becomes before it is collected, leak or not: its end is nothing to alarm
+ * about, and the limits beyond it are out of its reach. */
+bool pl_track_fills_java_heap(const struct pl_track *t)
+{
+	const struct pl_place *place = pl_places_leader(&t->places, PL_REGIONS_ANONYMOUS);
+	const double left_bytes = (double)t->places.heap_left_bytes;
+
+	if (!place || place->region != PL_REGION_JAVA || !(t->places.heap_most_bytes > 0))
+		return false;
+	return is_below_room(t, t->anon_bytes, left_bytes);
+}
+
+/* Whether shared memory grows in what was mapped before, which ends before any limit. */
+static bool is_first_touch(const struct pl_track *t)
+{
+	return t->places.first_touch &&
+	       is_below_room(t, t->anon_bytes + t->shmem_bytes, (double)t->places.shared_left_bytes);
+}
+
+static bool has_end(const struct pl_track *t, enum pl_tracked tracked)
+{
+	return tracked == PL_TRACKED_U ? pl_track_fills_java_heap(t) : is_first_touch(t);
+}
+
 static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_tracked tracked,
                                          const struct pl_settings *settings)
 {
@@ -325,7 +357,10 @@ static struct pl_judge_input judge_input(const struct pl_track *t, enum pl_track
 		/* where others use the same limit up, what they leave is what counts */
 		if (t->memory_room.kind != PL_LIMIT_NONE)
 			in.limit = in.used + t->memory_room.left;
-	} else if (tracked == PL_TRACKED_FDS) {
+		if (has_end(t, tracked))
+			in.limit = 0;
+	} else if (tracked == PL_TRACKED_FDS || tracked == PL_TRACKED_CONNECTIONS) {
+		/* each connection takes a descriptor */
 		in.limit = t->fd_limit;
 		in.used = t->fds;
 	} else if (tracked == PL_TRACKED_THREADS && t->thread_room.kind != PL_LIMIT_NONE) {
@@ -373,6 +408,10 @@ static void judge_all(struct pl_track *t, const struct pl_settings *settings)
 		pl_judge_evidence(&in, &evidence);
 		if (i <= PL_TRACKED_UNTOUCHED)
 			look_at_maps(t, &evidence);
+		if (i == PL_TRACKED_SHMEM && evidence.growing && is_first_touch(t)) {
+			evidence.growing = evidence.leaking = false;
+			evidence.reason = PL_REASON_FIRST_TOUCH;
+		}
 		(void)pl_judge_step(&t->judged[i], &in, &evidence);
 	}
 	find_worst(t);

@@ -125,6 +125,9 @@ bool pl_track_forecast_maps(const struct pl_maps *maps, double limit, double now
 /* Whether what was added lies idle, as far as was read: a longer window would tell more. */
 bool pl_track_is_idle(const struct pl_track *track, const struct pl_settings *settings);
 
+/* Whether what grows is a JVM's heap, which will be full before any limit of memory is reached. */
+bool pl_track_fills_java_heap(const struct pl_track *track);
+
 /* What a reading of the regions said; for the words of the next report. */
 void pl_track_set_places(struct pl_track *track, const struct pl_ledger *ledger);
 
