@@ -416,11 +416,12 @@ static void test_census(void)
 	   "a managed heap has its own tools");
 	yajl_tree_free(root);
 	about.ledger.runtimes = 1u << PL_RUNTIME_GO;
-	ok(!compose_census(&root) && root && !suggests_census(root),
+	ok(!compose_census(&root) && root && !suggests(root, "procleak census"),
 	   "and what is C's in a program of Go is not seen in Go's heap");
 	yajl_tree_free(root);
 	snprintf(about.where, sizeof(about.where), "go");
-	ok(!compose_census(&root) && root && suggests_census(root), "Go's own is looked into");
+	ok(!compose_census(&root) && root && suggests(root, "procleak census"),
+	   "Go's own is looked into");
 	yajl_tree_free(root);
 	snprintf(about.where, sizeof(about.where), "arena");
 	about.ledger.runtimes = 1u << PL_RUNTIME_GLIBC;
