@@ -1350,6 +1350,35 @@ static void make_charge(const char *directory)
 	fclose(file);
 }
 
+/* A slice of the state may end with the last process: what follows is in the next one. */
+static void test_slices(void)
+{
+	enum { SLICE = 128, FIRST = 3000 };
+	char path[300];
+	const char *const settings[][3] = { { "pool", "Command", "worker" },
+		                                { NULL, "CollectCgroup", "false" },
+		                                { NULL, "StateFile", path },
+		                                { NULL, "StateInterval", "1" },
+		                                { NULL, NULL, NULL } };
+	static struct seen seen;
+	struct pl_engine *engine;
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	for (int i = 0; i < SLICE; i++)
+		put_worker(FIRST + i, 100, 1000);
+	engine = start(&seen, settings);
+	for (int i = 0; i < 40; i++)
+		tick(engine, &seen, i);
+	is_num(find(&seen, PL_SUBJECT_MATCH, "pool", 0)->process_count, SLICE,
+	       "as many as a slice has");
+	ok(saved_sample_count(path) > 0, "they are saved while they run");
+	ok(saved_other(path, "").sample_count > 0, "and their sum");
+	pl_engine_free(engine);
+	remove(path);
+	for (int i = 0; i < SLICE; i++)
+		remove_process(FIRST + i);
+}
+
 /* Groups that nobody configured: a unit's, but what a login started has only its name. */
 static void test_auto_names(void)
 {
@@ -1785,6 +1814,7 @@ int main(void)
 	test_auto_names();
 	test_sum_evidence();
 	test_others_are_saved();
+	test_slices();
 	test_runs_evidence();
 	test_idle();
 	test_idle_refused();

@@ -453,8 +453,11 @@ static int write_others(struct pl_engine *engine, size_t count)
 		err = write_cgroup(engine, cgroup);
 		count--;
 	}
-	if (err < 0 || engine->state_cgroup_cursor < engine->cgroup_count)
-		return err < 0 ? err : 1;
+	if (err < 0)
+		return err;
+	if (engine->state_group_cursor < engine->group_count ||
+	    engine->state_cgroup_cursor < engine->cgroup_count)
+		return 1;
 	for (size_t i = 0; err == 0 && i < engine->restored_cgroup_count; i++)
 		if (engine->restored_cgroups[i])
 			err = pl_state_write_other(engine->state, engine->restored_cgroups[i]);
