@@ -1198,6 +1198,41 @@ static void test_unreadable(void)
 	remove_process(70);
 }
 
+/* Regions that cannot be read any more are absent after a while, and not what they once were. */
+static void test_stale_regions(void)
+{
+	static const char *const settings[][3] = { { "r", "Command", "regional" },
+		                                       { "r", "PerProcess", "true" },
+		                                       { NULL, NULL, NULL } };
+	static const char smaps[] =
+		"7f0000000000-7f0000800000 rw-p 00000000 00:00 0 \nSize: 8192 kB\nRss: 100 kB\n"
+		"Pss: 100 kB\nAnonymous: 100 kB\nVmFlags: rd wr mr mw me ac \n";
+	struct seen seen = { 0 };
+	struct pl_engine *engine;
+	double at_s = 0;
+
+	put_process(&(struct fake){
+		.pid = 72, .ppid = 1, .comm = "regional", .start_ticks = 10, .anon_kib = 100 });
+	write_file(72, "smaps", smaps);
+	engine = start(&seen, settings);
+	for (; at_s < 1200; at_s += 60)
+		tick(engine, &seen, at_s);
+	ok(find(&seen, PL_SUBJECT_PROCESS, "r", 72)->regions != NULL, "regions are read");
+	write_file(72, "smaps", "");
+	for (; at_s < 2 * 3600; at_s += 60)
+		tick(engine, &seen, at_s);
+	ok(find(&seen, PL_SUBJECT_PROCESS, "r", 72)->regions != NULL, "they hold for some hours");
+	for (; at_s < 5 * 3600; at_s += 60)
+		tick(engine, &seen, at_s);
+	ok(find(&seen, PL_SUBJECT_PROCESS, "r", 72)->regions == NULL, "and not for ever");
+	write_file(72, "smaps", smaps);
+	for (int i = 0; i < 10; i++, at_s += 60)
+		tick(engine, &seen, at_s);
+	ok(find(&seen, PL_SUBJECT_PROCESS, "r", 72)->regions != NULL, "until they can be read again");
+	pl_engine_free(engine);
+	remove_process(72);
+}
+
 /* Half of what was asked for may be the wrong half. */
 static void test_incomplete(void)
 {
@@ -1809,6 +1844,7 @@ int main(void)
 	test_stuck();
 	test_stuck_regions();
 	test_unreadable();
+	test_stale_regions();
 	test_incomplete();
 	test_slow_disk();
 	test_auto_names();
