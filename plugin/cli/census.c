@@ -279,8 +279,9 @@ static void print_table(const struct request *request, const struct pl_census_re
 		return;
 	putchar('\n');
 	if (!isnan(report->floor_objects_per_s))
-		printf("A leak of less than %.0f objects/s would not have been told from chance. ",
-		       ceil(report->floor_objects_per_s));
+		printf("A leak of less than %.0f objects/s%s would not have been told from chance. ",
+		       ceil(report->floor_objects_per_s),
+		       strcmp(report->allocator, "glibc") == 0 ? "" : " of one type");
 	printf("Read %llu pages in %.0f ms of CPU.\n", (unsigned long long)report->pages_read,
 	       report->cpu_s * 1000);
 }

@@ -98,6 +98,23 @@ def check_program(name, case, done):
     return told
 
 
+def test_untyped():
+    """Where neither a type nor a size can be told, it is not advised to look for longer."""
+    case = evaluate.CASES["c-buffers-4096"]
+    env = evaluate.preload("libjemalloc.so.2")
+    if not os.path.exists(env["LD_PRELOAD"]):
+        skip("buffers of jemalloc", "it is not installed")
+        return
+    process = start(case.build("c-buffers-4096") + case.arguments +
+                    "--for 60 --leak 500 --population 50000 --churn 0".split(), env)
+    done = census(process.pid)
+    process.kill()
+    ok("no type that shows" in done.stdout and "--interval" not in done.stdout,
+       "what has no type to be told by is not looked for in vain", done.stdout, done.stderr)
+    ok("objects/s of one type would not have been told" in done.stdout, "nor would it have been told",
+       done.stdout)
+
+
 def test_output(pid):
     """The table of a process that leaks a secret with every object."""
     done = census(pid, interval=4)
@@ -241,7 +258,7 @@ def main():
     tests = [(test_output, leaky.pid), (test_refusals,), (test_permission, sleeper.pid),
              (test_ends, lambda process: process.kill(), "ends"),
              (test_ends, lambda process: process.send_signal(signal.SIGUSR1), "runs another program"),
-             (test_unmap,), (test_namespaces,), (test_hostile_program,), (test_managed,),
+             (test_untyped,), (test_unmap,), (test_namespaces,), (test_hostile_program,), (test_managed,),
              (test_harmless, sleeper.pid)]
     with concurrent.futures.ThreadPoolExecutor(len(tests)) as pool:
         for job in [pool.submit(*test) for test in tests]:

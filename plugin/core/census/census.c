@@ -16,6 +16,8 @@
 #define CANDIDATES_MAX 192
 #define LOSSES_MAX 32
 /* So much more is suggested when nothing was found. */
+/* Of the heap, in the interval: less may be the allocator's own affair. */
+#define CLEAR_GROWTH_SHARE 0.005
 #define MORE_TIME 4
 #define MORE_TIME_S 120
 #define MORE_PAGES 4
@@ -611,6 +613,34 @@ static void write_more(const struct pl_census *census, char *out, size_t size)
 	         interval_s, pages, pl_census_floor_count(&panel, 4) / interval_s);
 }
 
+/* To look longer would not help. */
+static const char without_types[] =
+	"the heap grew, but no type of object by more than chance: what has no type that shows can be "
+	"told by its size with glibc's malloc only; the allocator's or the program's own statistics "
+	"tell more";
+
+static bool has_no_sizes(const struct pl_census *census)
+{
+	return !has_chunks(census) && !census->runtime.go;
+}
+
+static const char *why_nothing(const struct pl_census *census, const struct candidates *candidates,
+                               const struct pl_census_report *report)
+{
+	const double grown_bytes = report->heap_growth_per_s * report->interval_s;
+
+	if (candidates->unsteady)
+		return "what grew did so at once or up and down, not little by little: look again over a "
+			   "longer --interval";
+	if (grown_bytes <= 0)
+		return "the heap did not grow, nor any kind of object by more than chance";
+	if (grown_bytes < CLEAR_GROWTH_SHARE * report->heap_bytes)
+		return "the heap hardly grew, and no kind of object by more than chance";
+	return has_no_sizes(census) ? without_types
+	                            : "the heap grew, but no kind of object by more than chance "
+	                              "(objects that become larger are not told)";
+}
+
 /* Why nothing is told, and what was not seen. */
 static void write_reason(const struct pl_census *census, const struct candidates *candidates,
                          struct pl_census_report *out)
@@ -636,16 +666,10 @@ static void write_reason(const struct pl_census *census, const struct candidates
 		return;
 	}
 	if (out->inconclusive) {
-		why = candidates->unsteady
-		          ? "what grew did so at once or up and down, not little by little: look again "
-		            "over a longer --interval"
-		      : out->heap_growth_per_s > 0
-		          ? "the heap grew, but no kind of object by more than chance (objects "
-		            "that become larger are not told)"
-		          : "the heap did not grow, nor any kind of object by more than chance";
-		if (!candidates->unsteady && out->heap_growth_per_s > 0)
+		why = why_nothing(census, candidates, out);
+		if (!candidates->unsteady && out->heap_growth_per_s > 0 && why != without_types)
 			write_more(census, more, sizeof(more));
-		if (!has_chunks(census) && !census->runtime.go)
+		if (has_no_sizes(census) && why != without_types)
 			sizes = "; sizes of objects without a type can be told with glibc's malloc only";
 	}
 	if (swapped_mib > 0)
