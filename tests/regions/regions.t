@@ -14,7 +14,7 @@ BUILD = os.environ.get("BUILD", "build")
 LEAK = os.path.join(BUILD, "tests/regions/leak")
 MEASURE = os.path.join(BUILD, "tests/regions/measure")
 POOL = os.path.abspath(os.path.join(BUILD, "tests/regions/libpool.so"))
-TIMEOUT_S = 60
+TIMEOUT_S = 180  # for what takes some seconds
 
 
 class Program:
