@@ -334,6 +334,27 @@ static void test_metaspace(void)
 	ok(placed, "and each of its nodes is a place");
 }
 
+/* A heap beyond 32 GiB of a size, and by chance at an address, that nodes of a metaspace have. */
+static void test_aligned_heap(void)
+{
+	const uint64_t base = UINT64_C(0x7f4000000000);
+	const struct pl_region_snapshot *s;
+
+	anon(base, 16 * MIB, 16000);
+	none(base + 16 * MIB, 240 * MIB);
+	s = read_jvm();
+	is_num(kib(s, PL_REGION_JAVA), 16000, "a heap that begins to fill is no row of nodes");
+	anon(base, 256 * MIB, 200000);
+	anon(base + 300 * MIB, MIB, 300);
+	s = read_jvm();
+	is_num(kib(s, PL_REGION_JAVA), 200000, "nor is a full one, where nothing else is a heap");
+	is_num(kib(s, PL_REGION_METASPACE), 0, "all of it");
+	anon(base, 128 * MIB, 100000);
+	anon(base + 300 * MIB, 30 * MIB, 30000);
+	s = read_jvm();
+	is_num(kib(s, PL_REGION_METASPACE), 100000, "nodes beside a heap are a metaspace");
+}
+
 static void test_refused(void)
 {
 	struct pl_region_snapshot snapshot;
@@ -485,6 +506,7 @@ int main(void)
 	test_java_heap();
 	test_zgc();
 	test_metaspace();
+	test_aligned_heap();
 	test_refused();
 	test_many_places();
 	test_ledger_identity();

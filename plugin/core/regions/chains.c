@@ -98,17 +98,21 @@ static void move_to(struct pl_region_scan *scan, const struct pl_region_chain *c
 	}
 }
 
-static bool is_metaspace(const struct pl_region_scan *scan, const struct pl_region_chain *chain,
-                         bool below_code)
+/* One is used up before the next one is begun. */
+static bool is_nodes(const struct pl_region_chain *chain)
 {
 	const uint64_t size_bytes = chain->end - chain->start;
 
-	if (scan->archive_end != 0 && chain->start >= scan->archive_end &&
-	    chain->start - scan->archive_end < CLASSES_NEAR &&
-	    chain->reserved_bytes >= CLASSES_RESERVED)
-		return true;
-	return chain->kind != PL_ANON_LOW && !below_code && size_bytes < NODES_MOST &&
-	       size_bytes % NODE_BYTES == 0 && chain->start % NODE_ALIGNMENT == 0;
+	return chain->kind != PL_ANON_LOW && size_bytes < NODES_MOST && size_bytes % NODE_BYTES == 0 &&
+	       chain->start % NODE_ALIGNMENT == 0 &&
+	       chain->written_bytes >= (size_bytes - NODE_BYTES) / 2;
+}
+
+static bool is_class_space(const struct pl_region_scan *scan, const struct pl_region_chain *chain)
+{
+	return scan->archive_end != 0 && chain->start >= scan->archive_end &&
+	       chain->start - scan->archive_end < CLASSES_NEAR &&
+	       chain->reserved_bytes >= CLASSES_RESERVED;
 }
 
 void pl_chain_end(struct pl_region_scan *scan, uint64_t code_start)
@@ -118,10 +122,16 @@ void pl_chain_end(struct pl_region_scan *scan, uint64_t code_start)
 	struct pl_region_chain *best =
 		chain->kind == PL_ANON_LOW ? &scan->low_chain : &scan->high_chain;
 
-	if (held_bytes(chain) > 0 && is_metaspace(scan, chain, below_code))
+	if (held_bytes(chain) > 0 && is_class_space(scan, chain)) {
 		move_to(scan, chain, PL_ANON_NODE);
-	else if (held_bytes(chain) > held_bytes(best))
+	} else if (held_bytes(chain) > 0 && !below_code && is_nodes(chain)) {
+		move_to(scan, chain, PL_ANON_NODE);
+		chain->kind = PL_ANON_NODE;
+		if (held_bytes(chain) > held_bytes(&scan->node_chain))
+			scan->node_chain = *chain;
+	} else if (held_bytes(chain) > held_bytes(best)) {
 		*best = *chain;
+	}
 	*chain = (struct pl_region_chain){ 0 };
 }
 
@@ -148,6 +158,10 @@ static bool has_high_heap(const struct pl_region_scan *scan)
 
 void pl_chain_find_heap(struct pl_region_scan *scan)
 {
+	/* every JVM has a heap: of 64 MiB times something, one in eight is aligned as a node by chance
+	 */
+	if (scan->high_chain.written_bytes < HEAP_LEAST && scan->node_chain.written_bytes >= HEAP_LEAST)
+		scan->high_chain = scan->node_chain;
 	if (has_high_heap(scan))
 		move_to(scan, &scan->high_chain, PL_ANON_HIGH);
 }

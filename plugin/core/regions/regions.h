@@ -189,7 +189,8 @@ struct pl_region_scan {
 	struct pl_region_chain chain;
 	struct pl_region_chain low_chain; /* the one that holds most below 32 GiB, and above */
 	struct pl_region_chain high_chain;
-	struct pl_mapping pending; /* private anonymous: what follows tells an arena */
+	struct pl_region_chain node_chain; /* of those that look like nodes of a metaspace */
+	struct pl_mapping pending;         /* private anonymous: what follows tells an arena */
 	bool has_pending;
 	uint64_t pending_guard_bytes; /* below it; 0: none */
 };
