@@ -37,7 +37,7 @@ def command(pid, *more, interval=INTERVAL_S):
 
 def census(pid, *more, interval=INTERVAL_S, **options):
     return subprocess.run(command(pid, *more, interval=interval), capture_output=True, text=True,
-                          timeout=interval + 60, **options)
+                          timeout=interval + 150, **options)
 
 
 def entries(done):
@@ -129,7 +129,7 @@ def test_refusals():
     for arguments, name in (([], "no PID"), (["x"], "a PID that is none"), (["1", "2"], "two PIDs"),
                             (["--pages", "0", "1"], "no pages"), (["--interval", "x", "1"], "interval")):
         done = subprocess.run([os.path.join(evaluate.BUILD, "procleak"), "census", *arguments],
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=120)
         ok(done.returncode == 2 and done.stderr and not done.stdout, "refused: " + name, done)
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
@@ -145,7 +145,7 @@ def test_permission(pid):
         os.chmod(directory, 0o755)
         copy = shutil.copy(os.path.join(evaluate.BUILD, "procleak"), directory)
         done = subprocess.run([copy, "census", "--interval", "1", str(pid)], capture_output=True,
-                              text=True, timeout=30, user=65534, group=65534, extra_groups=[])
+                              text=True, timeout=120, user=65534, group=65534, extra_groups=[])
     ok(done.returncode == 2 and "CAP_SYS_PTRACE" in done.stderr, "another user's process", done)
 
 
