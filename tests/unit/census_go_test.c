@@ -198,6 +198,7 @@ static void begin_heap(const struct layout *version, uint64_t spans)
 struct life {
 	void (*each)(unsigned look);
 	unsigned collections; /* between two looks; 0: none at all */
+	bool none_at_last;    /* before the last look */
 	uint32_t page_count;
 	uint64_t seed;
 };
@@ -226,7 +227,8 @@ static int take_census(const struct life *life, struct pl_census_report *out)
 		if (life->each)
 			life->each(look);
 		now_s += LOOK_S;
-		for (unsigned i = 0; i < life->collections; i++)
+		const bool none = life->none_at_last && look == 5;
+		for (unsigned i = 0; i < life->collections && !none; i++)
 			collect(now_s - 70.1 - 0.01 * (life->collections - 1 - i));
 		show();
 		err = pl_census_step(census, now_s);
@@ -249,7 +251,9 @@ static void test_versions(void)
 {
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
 		struct pl_census_report report = { 0 };
-		const struct life life = { leak_sessions, 3, 256, i };
+		const struct life life = {
+			.each = leak_sessions, .collections = 3, .page_count = 256, .seed = i
+		};
 
 		begin_heap(&layouts[i], 500);
 		is_num(take_census(&life, &report), 0, layouts[i].name);
@@ -284,7 +288,9 @@ static void start_goroutines(unsigned look)
 static void test_goroutines(void)
 {
 	struct pl_census_report report = { 0 };
-	const struct life life = { start_goroutines, 1, 256, 1 };
+	const struct life life = {
+		.each = start_goroutines, .collections = 1, .page_count = 256, .seed = 1
+	};
 
 	begin_heap(&layouts[2], 300);
 	is_num(take_census(&life, &report), 0, "goroutines that never end");
@@ -323,7 +329,9 @@ static void test_quiet(void)
 
 	for (uint64_t seed = 0; seed < 30; seed++) {
 		struct pl_census_report report = { 0 };
-		const struct life life = { come_and_go, 2, 64, seed };
+		const struct life life = {
+			.each = come_and_go, .collections = 2, .page_count = 64, .seed = seed
+		};
 
 		begin_heap(&layouts[seed % 3], 1500);
 		if (take_census(&life, &report) != 0 || report.entry_count > 0 || !report.inconclusive)
@@ -332,7 +340,7 @@ static void test_quiet(void)
 	is_num(told, 0, "of what comes and goes nothing is told");
 
 	struct pl_census_report report = { 0 };
-	const struct life life = { move_on, 2, 256, 3 };
+	const struct life life = { .each = move_on, .collections = 2, .page_count = 256, .seed = 3 };
 	begin_heap(&layouts[2], 1200);
 	for (uint64_t i = 0; i < allspans.len; i += 12) {
 		write_span(i, 512, 1, 1);
@@ -348,7 +356,9 @@ static void test_sample(void)
 
 	for (uint64_t seed = 0; seed < 10; seed++) {
 		struct pl_census_report report = { 0 };
-		const struct life life = { leak_sessions, 1, 16, seed };
+		const struct life life = {
+			.each = leak_sessions, .collections = 1, .page_count = 16, .seed = seed
+		};
 
 		begin_heap(&layouts[2], 6000); /* of which 1024 are read */
 		if (take_census(&life, &report) == 0 && report.entry_count == 1 &&
@@ -358,17 +368,48 @@ static void test_sample(void)
 	ok(good >= 9, "a part of the spans is enough");
 }
 
+static void leak_until_last(unsigned look)
+{
+	if (look < 5)
+		leak_sessions(look);
+}
+
+/* Many spans of other sizes all at once; one after the other becomes one of tickets. */
+static void use_again(unsigned look)
+{
+	const uint64_t first = 300;
+	const uint64_t each = 36;
+
+	for (uint64_t i = 0; look == 1 && i < 5 * each; i++)
+		set_live(add_span(i % 2 ? 48 : 512, (unsigned)(i % 2), 1), 1);
+	for (uint64_t i = 0; i < each; i++) {
+		const uint64_t index = first + (look - 1) * each + i;
+
+		write_span(index, 96, 0, 1);
+		set_live(index, i + 1 < each ? 85 : 25);
+	}
+}
+
 static void test_collections(void)
 {
 	struct pl_census_report report = { 0 };
-	struct life life = { leak_sessions, 0, 256, 1 };
+	struct life life = { .each = leak_sessions, .collections = 0, .page_count = 256, .seed = 1 };
 
 	begin_heap(&layouts[2], 300);
 	is_num(take_census(&life, &report), 0, "no collection in between");
 	ok(report.inconclusive && strstr(report.reason, "ended 0 times") && report.entry_count == 0,
 	   "tells nothing, and why");
 	begin_heap(&layouts[2], 300);
+	life = (struct life){ leak_until_last, 1, true, 256, 1 };
+	is_num(take_census(&life, &report), 0, "no collection before the last look");
+	is_near(report.entries[0].objects_per_s, 1000, 1, "the rate is that until the last one");
+	life = (struct life){ use_again, 1, false, 256, 1 };
+	begin_heap(&layouts[2], 300);
+	is_num(take_census(&life, &report), 0, "records that are used again, for another size");
+	is_near(report.entries[0].objects_per_s, 500, 1, "are no burst of the look that found them");
+	begin_heap(&layouts[2], 300);
 	memset(&stats, 0, sizeof(stats));
+	life.each = leak_sessions;
 	life.collections = 1;
 	is_num(take_census(&life, &report), 0, "no collection before");
 	ok(report.inconclusive && strstr(report.reason, "pprof"), "sends to the profiler");
@@ -460,7 +501,7 @@ static void test_names(void)
 {
 	static const uint32_t magics[] = { 0xfffffff0, 0xfffffff1 };
 	struct pl_census_report report = { 0 };
-	struct life life = { keep_tickets, 1, 256, 1 };
+	struct life life = { .each = keep_tickets, .collections = 1, .page_count = 256, .seed = 1 };
 
 	for (unsigned i = 0; i < 2; i++) {
 		begin_heap(&layouts[2 * i], 300);
@@ -537,7 +578,7 @@ static void go_wild(unsigned look)
 static void test_hostile(void)
 {
 	struct pl_census_report report = { 0 };
-	struct life life = { move_list, 1, 256, 1 };
+	struct life life = { .each = move_list, .collections = 1, .page_count = 256, .seed = 1 };
 	uint64_t *list = allspans.data;
 	bool ended = true;
 
