@@ -654,11 +654,12 @@ bool pl_worker_free(struct pl_worker *worker, double timeout_s)
 	while (!(ended = all_ended(worker)))
 		if (pthread_cond_timedwait(&worker->changed, &worker->lock, &deadline) == ETIMEDOUT)
 			break;
+	/* those that have ended, even when another one is stuck for good; they let the lock go */
+	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
+		reap(&worker->threads[i]);
 	pthread_mutex_unlock(&worker->lock);
 	if (!ended)
 		return false;
-	for (size_t i = 0; i < PL_WORKER_THREADS; i++)
-		reap(&worker->threads[i]);
 	for (size_t i = 0; i < worker->slot_count; i++) {
 		if (worker->slots[i].state != SLOT_QUEUED)
 			continue;
