@@ -34,8 +34,6 @@ if what == "tables":
     space.madvise(mmap.MADV_NOHUGEPAGE)
 if what == "tmpfs":
     file = os.open(sys.argv[3], os.O_CREAT | os.O_WRONLY, 0o600)
-if what == "mapped":
-    space = mmap.mmap(-1, 1 << 30)
 if what == "sockets":
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -54,7 +52,8 @@ while time.monotonic() - begin < seconds:
     elif what == "anon":
         keep.append(bytearray(os.urandom(mib)))
     elif what == "mapped":
-        space[step * mib:(step + 1) * mib] = b"x" * mib
+        keep.append(mmap.mmap(-1, mib))  # what was mapped before would be touched for the first time
+        keep[-1].write(b"x" * mib)
     elif what == "tables":
         for i in range(128):  # a page of page tables for each 2 MiB that are read
             space[(step * 128 + i) << 21]

@@ -79,7 +79,7 @@ TABLE = (
     (r"procleak record --for \d+ --output t.csv 4711", Run(r"^time,.*pid.*\n\d", add="; cat t.csv")),
     (r"procleak record --for \d+ PID > leak.csv", Run(r"^time,.*pid.*\n\d", add="; cat leak.csv")),
     (r"(build/)?procleak replay (--verbose )?(--set \S+ )?(t.csv|FILE|TRACE)", Run(r'"summary":true', status=(0, 1))),
-    (r"procleak census (4711|PID)", Run(r"(?i)heap|malloc|chunk", add=" --interval 5")),
+    (r"procleak census (4711|PID)( --interval 120)?", Run(r"(?i)heap|malloc|chunk", add=" --interval 5")),
     (r"procleak census PID > leak.census", Run(r"(?i)heap|malloc|chunk", add="; cat leak.census")),
     (r"procleak status", Run(r"nginx.*leaking|leaking.*nginx|critical", status=(1,))),
     (r"procleak explain (api|NAME|PID|\{\{.*\}\})", Run(r"leaking|critical")),
