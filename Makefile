@@ -410,7 +410,7 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 # How much of the core the tests reach; those are left out that count calls or need another user.
 COVERAGE_TESTS = $(UNIT_SRC:tests/unit/%.c=$(BUILD)/coverage/tests/unit/%) \
 	$(filter-out %/netdata.t %/netdata_names.t %/netdata_stream.t %/valgrind.t %/syscalls.t \
-	%/allocations.t,$(wildcard $(addsuffix /*.t,$(addprefix tests/,host cli census cgroup netdata \
+	%/allocations.t %/hidden.t,$(wildcard $(addsuffix /*.t,$(addprefix tests/,host cli census cgroup netdata \
 	regions)) tests/scenario/real.t tests/scenario/idle.t))
 COVERAGE_LINES ?= 95
 COVERAGE_BRANCHES ?= 85

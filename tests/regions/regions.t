@@ -210,7 +210,11 @@ def check_cost():
           (cost["mappings"], 1e3 * cost["kernel_seconds"], 100 * over))
     ok(cost["mappings"] >= 60000, "60,000 mappings are read", cost)
     # it is about a tenth; a noisy machine may double that
-    ok(over <= 0.25, "the parser costs at most a quarter of the kernel's own time", cost)
+    name = "the parser costs at most a quarter of the kernel's own time"
+    if os.path.basename(os.path.normpath(BUILD)) == "coverage":
+        skip(name, "what is counted costs more")
+    else:
+        ok(over <= 0.25, name, cost)
     ok(cost["scan_bytes"] <= 65536, "in bounded memory", cost)
 
 
