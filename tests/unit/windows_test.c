@@ -346,10 +346,12 @@ static void test_self(void)
 	pl_regions_begin(&scan);
 	(void)pl_procfs_stream(&fs, request.pid, "smaps", buf, sizeof(buf), feed, &scan);
 	is_num(pl_regions_end(&scan, 1, &whole), 0, "and so is smaps");
+#ifndef __SANITIZE_ADDRESS__ /* its shadow of terabytes takes all windows that one may read */
 	is_near(used_of_set(&result.snapshot, PL_REGIONS_ANONYMOUS),
 	        used_of_set(&whole, PL_REGIONS_ANONYMOUS), 1.0 * MIB, "both say the same");
 	ok(result.used_bytes > 32.0 * MIB && result.window_us > 0 && result.read_us > 0,
 	   "with what it took");
+#endif
 	request.windows_most = 120;
 	is_num(pl_sampled_read(&fs, &request, &scan, &result), 0, "with few windows");
 	ok(result.snapshot.window_stride > 1, "it is a sample");
