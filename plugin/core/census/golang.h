@@ -2,9 +2,10 @@
  * The heap of a Go program, by the tables of Go's own runtime: no symbols are needed.
  *
  * Go keeps objects of one size class in spans, and of each span a record with a bit for every
- * object that the last collection found alive. Those bits are counted, so that garbage is not; the
- * heap itself is not read. Knows where the records lie from Go 1.18 on, tells versions apart by
- * whether the records make sense, and believes nothing: all of it is the target's own memory.
+ * object that the last collection found alive. Those bits are counted, so that garbage is not; of
+ * the heap only some objects of what grew are read, for what they point to. Knows where the records
+ * lie from Go 1.18 on, tells versions apart by whether the records make sense, and believes
+ * nothing: all of it is the target's own memory.
  *
  * Sources: runtime/mheap.go (mspan, mheap.allspans), mstats.go (mstats), sizeclasses.go of Go 1.19
  * to 1.27.
