@@ -640,9 +640,8 @@ static void complain_of_live(int32_t pid, int err)
 			"so large, or in so many mappings, that even a sample would hold its memory's lock for "
 			"too long; --deep reads all of it all the same";
 	else if (err == -ETIME)
-		why =
-			"the machine is so busy that three samples of its memory were given up, each after .2 "
-			"s; try again later, or --deep, which reads all of it however long that takes";
+		why = "the machine is so busy that three samples of its memory were given up, each after "
+			  "a second; try again later, or --deep, which reads all of it however long that takes";
 	else if (err == -EACCES || err == -EPERM)
 		why = "not permitted: another user's process needs CAP_SYS_PTRACE";
 	else if (err == -ESRCH || err == -ENOENT)

@@ -20,14 +20,23 @@
 /* By this section a program is known to be Go's. */
 __attribute__((section(".gopclntab"), used)) static const char pclntab[16] = "made up";
 
-/* As runtime.memstats has them. */
-static struct {
+/* As runtime.memstats has it. */
+struct stats {
 	uint64_t last_gc_unix;
 	uint64_t pause_total_ns;
 	uint64_t pause_ns[256];
 	uint64_t pause_end[256];
 	uint32_t numgc;
-} stats;
+	uint32_t numforcedgc;
+	double gc_cpu_fraction;
+	uint64_t last_gc_nanotime;
+};
+
+/* Beside it are copies that the program took, as runtime.MemStats has them: they begin alike. */
+static struct stats blocks[3];
+static struct stats *const stats = &blocks[1];
+
+static double clock_step_s; /* of the clock that counts from 1970 */
 
 /* As runtime.mheap_.allspans. */
 static struct {
@@ -155,9 +164,10 @@ static void add_live(uint64_t element_bytes, unsigned class, uint64_t count)
 
 static void collect(double at_s)
 {
-	stats.last_gc_unix = EPOCH_NS + (uint64_t)(at_s * 1e9);
-	stats.pause_end[stats.numgc % 256] = stats.last_gc_unix;
-	stats.numgc++;
+	stats->last_gc_unix = EPOCH_NS + (uint64_t)((at_s + clock_step_s) * 1e9);
+	stats->last_gc_nanotime = (uint64_t)(at_s * 1e9);
+	stats->pause_end[stats->numgc % 256] = stats->last_gc_unix;
+	stats->numgc++;
 }
 
 /* The compiler must not think that nobody looks. */
@@ -165,7 +175,7 @@ static void show(void)
 {
 	__asm__ volatile(""
 	                 :
-	                 : "r"(&stats), "r"(&allspans), "r"(&table), "r"(&types), "r"(module)
+	                 : "r"(blocks), "r"(&allspans), "r"(&table), "r"(&types), "r"(module)
 	                 : "memory");
 }
 
@@ -182,7 +192,7 @@ static void begin_heap(const struct layout *version, uint64_t spans)
 	static const uint64_t sizes[] = { 16, 48, 64, 128, 512, 1024, 40960 };
 
 	layout = version;
-	memset(&stats, 0, sizeof(stats));
+	memset(blocks, 0, sizeof(blocks));
 	allspans.len = 0;
 	for (int i = 0; i < 300; i++)
 		collect(i * 0.1);
@@ -192,6 +202,8 @@ static void begin_heap(const struct layout *version, uint64_t spans)
 
 		set_live(index, 1 + any((unsigned)elements_of(size)));
 	}
+	blocks[0] = blocks[2] = *stats;
+	blocks[0].last_gc_nanotime = blocks[2].last_gc_nanotime = 1;
 }
 
 /* What happens between two looks: `each` is told how much of the time has gone by. */
@@ -368,6 +380,12 @@ static void test_sample(void)
 	ok(good >= 9, "a part of the spans is enough");
 }
 
+static void step_clock(unsigned look)
+{
+	leak_sessions(look);
+	clock_step_s = look == 3 ? 3e8 : 1e3;
+}
+
 static void leak_until_last(unsigned look)
 {
 	if (look < 5)
@@ -403,12 +421,17 @@ static void test_collections(void)
 	life = (struct life){ leak_until_last, 1, true, 256, 1 };
 	is_num(take_census(&life, &report), 0, "no collection before the last look");
 	is_near(report.entries[0].objects_per_s, 1000, 1, "the rate is that until the last one");
+	life = (struct life){ step_clock, 1, false, 256, 1 };
+	begin_heap(&layouts[1], 300);
+	is_num(take_census(&life, &report), 0, "the clock is set meanwhile");
+	is_near(report.entries[0].objects_per_s, 1000, 1, "which changes no rate");
+	clock_step_s = 0;
 	life = (struct life){ use_again, 1, false, 256, 1 };
 	begin_heap(&layouts[2], 300);
 	is_num(take_census(&life, &report), 0, "records that are used again, for another size");
 	is_near(report.entries[0].objects_per_s, 500, 1, "are no burst of the look that found them");
 	begin_heap(&layouts[2], 300);
-	memset(&stats, 0, sizeof(stats));
+	memset(blocks, 0, sizeof(blocks));
 	life.each = leak_sessions;
 	life.collections = 1;
 	is_num(take_census(&life, &report), 0, "no collection before");

@@ -589,7 +589,8 @@ static uint32_t cycles_of(const struct pl_census *census)
 
 static bool has_too_few_cycles(const struct pl_census *census)
 {
-	return census->runtime.go && cycles_of(census) < PL_CENSUS_GO_CYCLES_MIN;
+	return census->runtime.go &&
+	       (cycles_of(census) < PL_CENSUS_GO_CYCLES_MIN || !(seen_s(census, true) > 0));
 }
 
 /* What would see slower leaks. */

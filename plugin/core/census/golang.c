@@ -6,16 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* runtime.mstats: last_gc_unix, pause_total_ns, pause_ns[256], pause_end[256], numgc */
+/*
+ * runtime.mstats: last_gc_unix, pause_total_ns, pause_ns[256], pause_end[256], numgc, numforcedgc,
+ * gc_cpu_fraction, last_gc_nanotime. It is found by the first, which is in pause_end as well; times
+ * are taken from the last one, which no step of the clock moves.
+ */
 #define PAUSES 256
 #define AT_PAUSE_ENDS (8 * (2 + PAUSES))
 #define AT_CYCLES (8 * (2 + 2 * PAUSES))
+#define AT_END (AT_CYCLES + 16)
 /* 2001 to 2096, in nanoseconds since 1970 */
 #define UNIX_NS_MIN UINT64_C(1000000000000000000)
 #define UNIX_NS_MAX UINT64_C(4000000000000000000)
 
+/* A runtime.MemStats that the program keeps begins alike, with two flags at this place. */
+#define MONO_NS_MIN 1000000
+
 #define DATA_BYTES_MAX (UINT64_C(64) << 20)
-#define SLICES_TRIED_MAX 4096
+#define TRIED_MAX 16384 /* of what looks like one of the tables at first sight */
+#define SEARCH_PAGES_MAX 65536
 #define SPANS_MIN 8
 #define SPANS_MAX (UINT64_C(1) << 27)
 #define SPANS_CHECKED 128
@@ -46,7 +55,7 @@ enum { AT_START = 24, AT_PAGES = 32, SPAN_BYTES = 120 };
 static const struct pl_census_go_layout layouts[] = {
 	{ 50, 2, 64, 96, 98, 99, 104 },    /* 1.22 to 1.27 */
 	{ 56, 8, 72, 104, 106, 107, 112 }, /* 1.21: pinnerBits */
-	{ 56, 8, 72, 96, 98, 99, 104 },    /* 1.18 to 1.20 */
+	{ 56, 8, 72, 96, 98, 99, 104 },    /* 1.19, 1.20 */
 };
 #define LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
 
@@ -249,15 +258,19 @@ struct search {
 	unsigned tried;
 };
 
+/* A program may be full of what looks like it. */
+static bool may_try(struct search *search)
+{
+	return search->go->pages_read < SEARCH_PAGES_MAX && search->tried++ < TRIED_MAX;
+}
+
 /* The words at `address` may be a slice. */
 static void try_slice(struct search *search, uint64_t address, const uint64_t words[3])
 {
 	const struct slice slice = { words[0], words[1], words[2] };
 
-	if (slice.count <= search->span_count || !is_slice(search->target, &slice) ||
-	    search->tried == SLICES_TRIED_MAX)
+	if (slice.count <= search->span_count || !is_slice(search->target, &slice) || !may_try(search))
 		return;
-	search->tried++;
 	for (size_t i = 0; i < LAYOUTS; i++)
 		if (fits(search->go, search->target, &slice, &layouts[i])) {
 			search->go->spans_address = address;
@@ -272,16 +285,33 @@ static uint32_t cycles_at(struct pl_census_target *target, uint64_t address, uin
 {
 	uint32_t cycles;
 	uint64_t last_ns;
+	uint64_t mono_ns;
 
-	if (end_ns < UNIX_NS_MIN || end_ns > UNIX_NS_MAX ||
-	    pl_census_target_read(target, address + AT_CYCLES, &cycles, sizeof(cycles)) !=
+	if (pl_census_target_read(target, address + AT_CYCLES, &cycles, sizeof(cycles)) !=
 	        sizeof(cycles) ||
 	    cycles == 0 ||
 	    !pl_census_target_word(
 			target, address + AT_PAUSE_ENDS + UINT64_C(8) * ((cycles - 1) % PAUSES), &last_ns) ||
-	    last_ns != end_ns)
+	    last_ns != end_ns || !pl_census_target_word(target, address + AT_END, &mono_ns) ||
+	    mono_ns < MONO_NS_MIN)
 		return 0;
 	return cycles;
+}
+
+/* What the word at `address`, and the three before it, may be the end of. */
+static void try_word(struct search *search, uint64_t address, const uint64_t words[4])
+{
+	struct pl_census_go *go = search->go;
+	const uint64_t ns = words[3];
+
+	if (go->stats_address == 0 && ns >= UNIX_NS_MIN && ns <= UNIX_NS_MAX && may_try(search) &&
+	    cycles_at(search->target, address, ns) > 0)
+		go->stats_address = address;
+	/* pcHeader, and the slice of names that lies behind it */
+	if (go->module.text == 0 && words[0] != 0 && words[1] > words[0] && words[2] != 0 &&
+	    words[2] == words[3] && may_try(search))
+		(void)pl_census_go_is_module(search->target, address - 24, words, &go->module);
+	try_slice(search, address - 16, words + 1);
 }
 
 static void search_mapping(struct search *search, const struct pl_census_mapping *mapping,
@@ -302,12 +332,7 @@ static void search_mapping(struct search *search, const struct pl_census_mapping
 
 			memmove(words, words + 1, 3 * sizeof(words[0]));
 			words[3] = page[i];
-			if (cycles_at(search->target, address, page[i]) > 0)
-				search->go->stats_address = address;
-			try_slice(search, address - 16, words + 1);
-			if (search->go->module.text == 0)
-				(void)pl_census_go_is_module(search->target, address - 24, words,
-				                             &search->go->module);
+			try_word(search, address, words);
 		}
 	}
 }
@@ -501,11 +526,13 @@ static void choose(const struct pl_census_go_sample *sample, struct pl_census_pa
 /* How many collections there were, and when the last one ended. */
 static int read_cycles(struct pl_census_go *go, struct pl_census_target *target)
 {
+	uint64_t unix_ns;
 	uint64_t end_ns;
 
-	if (!pl_census_target_word(target, go->stats_address, &end_ns))
+	if (!pl_census_target_word(target, go->stats_address, &unix_ns) ||
+	    !pl_census_target_word(target, go->stats_address + AT_END, &end_ns))
 		return -ESRCH;
-	go->cycles_last = cycles_at(target, go->stats_address, end_ns);
+	go->cycles_last = cycles_at(target, go->stats_address, unix_ns);
 	go->end_last_s = (double)end_ns * 1e-9;
 	return go->cycles_last > 0 ? 0 : -ESRCH;
 }

@@ -4,7 +4,7 @@
  * Go keeps objects of one size class in spans, and of each span a record with a bit for every
  * object that the last collection found alive. Those bits are counted, so that garbage is not; of
  * the heap only some objects of what grew are read, for what they point to. Knows where the records
- * lie from Go 1.18 on, tells versions apart by whether the records make sense, and believes
+ * lie from Go 1.19 on, tells versions apart by whether the records make sense, and believes
  * nothing: all of it is the target's own memory.
  *
  * Sources: runtime/mheap.go (mspan, mheap.allspans), mstats.go (mstats), sizeclasses.go of Go 1.19
@@ -48,7 +48,7 @@ struct pl_census_go {
 	uint64_t span_count;
 	uint32_t cycles_first;
 	uint32_t cycles_last;
-	double end_first_s; /* of the collection before that look, since 1970 */
+	double end_first_s; /* of the collection before that look, on the monotonic clock */
 	double end_last_s;
 	double live_first_bytes; /* objects and stacks */
 	double live_last_bytes;

@@ -1,7 +1,7 @@
 /*
  * Names of Go's functions and types by the tables that each Go program carries, stripped or not:
  * runtime/symtab.go (moduledata, pcHeader, functab, _func), internal/abi/type.go (Type, Name) and
- * iface.go (ITab) of Go 1.18 to 1.27. All of it is the target's memory or file: checked, bounded.
+ * iface.go (ITab) of Go 1.19 to 1.27. All of it is the target's memory or file: checked, bounded.
  */
 #include "census/golang.h"
 
