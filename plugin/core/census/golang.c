@@ -133,8 +133,7 @@ static const uint8_t *line_of(struct pl_census_go *go, struct pl_census_target *
 	if (go->line_addresses[index] == base)
 		return line;
 	go->line_addresses[index] = UINT64_MAX;
-	if (!pl_census_mapping_find(target->space.mappings, target->space.mapping_count, base) ||
-	    !pl_census_target_page(target, base, line))
+	if (!pl_census_target_mapping(target, base) || !pl_census_target_page(target, base, line))
 		return NULL;
 	go->pages_read++;
 	go->line_addresses[index] = base;
@@ -233,8 +232,7 @@ static bool is_slice(const struct pl_census_target *target, const struct slice *
 	if (slice->count < SPANS_MIN || slice->count > slice->capacity || slice->capacity > SPANS_MAX ||
 	    slice->address == 0 || slice->address % 8 != 0)
 		return false;
-	mapping =
-		pl_census_mapping_find(target->space.mappings, target->space.mapping_count, slice->address);
+	mapping = pl_census_target_mapping(target, slice->address);
 	return mapping && mapping->inode == 0 && mapping->writable &&
 	       mapping->end - slice->address >= slice->capacity * 8;
 }

@@ -37,7 +37,7 @@ static bool is_telling(const struct pl_census_target *target, uint64_t pointer)
 	if (space->module_count == 0 || pointer < space->modules[0].low ||
 	    pointer >= space->modules[0].high)
 		return false;
-	mapping = pl_census_mapping_find(space->mappings, space->mapping_count, pointer);
+	mapping = pl_census_target_mapping(target, pointer);
 	return mapping && mapping->inode != 0;
 }
 

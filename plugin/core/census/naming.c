@@ -62,12 +62,6 @@ static void describe(const struct pl_census_target *target, const struct pl_cens
 	}
 }
 
-static const struct pl_census_mapping *mapping_of(const struct pl_census_target *target,
-                                                  uint64_t address)
-{
-	return pl_census_mapping_find(target->mappings, target->space.mapping_count, address);
-}
-
 static bool points_to_code(struct pl_census_target *target, uint64_t address)
 {
 	const struct pl_census_mapping *mapping;
@@ -75,7 +69,7 @@ static bool points_to_code(struct pl_census_target *target, uint64_t address)
 
 	if (address % 8 != 0 || !pl_census_target_word(target, address, &word))
 		return false;
-	mapping = mapping_of(target, word);
+	mapping = pl_census_target_mapping(target, word);
 	return mapping && mapping->executable;
 }
 
@@ -103,7 +97,7 @@ static bool name_string(struct pl_census_target *target, uint64_t key, struct pl
 /* What no symbol names: by where it points. */
 static void name_by_place(struct pl_census_target *target, struct pl_census_named *named)
 {
-	const struct pl_census_mapping *mapping = mapping_of(target, named->key);
+	const struct pl_census_mapping *mapping = pl_census_target_mapping(target, named->key);
 	const struct pl_census_file *file = pl_census_target_file(target, named->key);
 
 	named->name.class = PL_CENSUS_CLASS_NONE;
@@ -129,7 +123,7 @@ static void name_by_symbol(struct pl_census_target *target, struct pl_census_nam
                            const struct pl_census_symbol *symbol)
 {
 	static const char vtable[] = "vtable for ";
-	const struct pl_census_mapping *mapping = mapping_of(target, named->key);
+	const struct pl_census_mapping *mapping = pl_census_target_mapping(target, named->key);
 	const struct pl_census_file *file = pl_census_target_file(target, named->key);
 	struct pl_census_name *out = &named->name;
 	char name[PL_CENSUS_SYMBOL_MAX];
@@ -185,7 +179,7 @@ static bool is_rust_table(struct pl_census_target *target, uint64_t key, struct 
 		return false;
 	*out = (struct rust_table){ table[0] != 0 ? table[0] : table[3], table[0] != 0 ? 0 : table[4],
 		                        table[1] };
-	mapping = mapping_of(target, out->function);
+	mapping = pl_census_target_mapping(target, out->function);
 	return mapping && mapping->executable;
 }
 

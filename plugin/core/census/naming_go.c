@@ -43,12 +43,6 @@ enum {
 #define KIND_MASK 31u
 #define KIND_MAX 26u
 
-static const struct pl_census_mapping *mapping_of(const struct pl_census_target *target,
-                                                  uint64_t address)
-{
-	return pl_census_mapping_find(target->space.mappings, target->space.mapping_count, address);
-}
-
 bool pl_census_go_is_module(struct pl_census_target *target, uint64_t address,
                             const uint64_t words[4], struct pl_census_go_module *out)
 {
@@ -59,12 +53,12 @@ bool pl_census_go_is_module(struct pl_census_target *target, uint64_t address,
 	/* pcHeader, and the slice of names that lies behind it */
 	if (words[0] == 0 || words[0] % 8 != 0 || words[1] <= words[0] ||
 	    words[1] - words[0] > TABLE_BYTES_MAX || words[2] == 0 || words[2] != words[3] ||
-	    words[2] > TABLE_BYTES_MAX || !mapping_of(target, words[0]) ||
+	    words[2] > TABLE_BYTES_MAX || !pl_census_target_mapping(target, words[0]) ||
 	    pl_census_target_read(target, words[0], &magic, sizeof(magic)) != sizeof(magic) ||
 	    (magic != MAGIC_118 && magic != MAGIC_120) ||
 	    pl_census_target_read(target, address, module, sizeof(module)) != sizeof(module))
 		return false;
-	code = mapping_of(target, module[AT_TEXT]);
+	code = pl_census_target_mapping(target, module[AT_TEXT]);
 	if (!code || !code->executable || module[AT_TEXT_END] <= module[AT_TEXT] ||
 	    module[AT_FUNCTIONS + 1] < 2 || module[AT_FUNCTIONS + 1] > FUNCTIONS_MAX)
 		return false;
@@ -178,7 +172,7 @@ static bool type_name(const struct pl_census_go_module *module, struct pl_census
 
 static bool read_type(struct pl_census_target *target, uint64_t address, uint8_t *out)
 {
-	return address != 0 && address % 8 == 0 && mapping_of(target, address) &&
+	return address != 0 && address % 8 == 0 && pl_census_target_mapping(target, address) &&
 	       pl_census_target_read(target, address, out, TYPE_BYTES) == TYPE_BYTES &&
 	       (out[TYPE_KIND] & KIND_MASK) > 0 && (out[TYPE_KIND] & KIND_MASK) <= KIND_MAX &&
 	       out[TYPE_ALIGN] > 0 && out[TYPE_ALIGN] <= 16;

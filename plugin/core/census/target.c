@@ -253,6 +253,12 @@ int pl_census_target_present(struct pl_census_target *target, double share, uint
 	return 0;
 }
 
+const struct pl_census_mapping *pl_census_target_mapping(const struct pl_census_target *target,
+                                                         uint64_t address)
+{
+	return pl_census_mapping_find(target->space.mappings, target->space.mapping_count, address);
+}
+
 static bool is_present(struct pl_census_target *target, uint64_t address)
 {
 	uint64_t entry;

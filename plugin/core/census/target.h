@@ -68,6 +68,10 @@ size_t pl_census_target_read(struct pl_census_target *target, uint64_t address, 
                              size_t size);
 bool pl_census_target_word(struct pl_census_target *target, uint64_t address, uint64_t *out);
 
+/* The mapping that holds `address`, or NULL. */
+const struct pl_census_mapping *pl_census_target_mapping(const struct pl_census_target *target,
+                                                         uint64_t address);
+
 /* The module of an address and its file, opened; NULL when it belongs to none. */
 struct pl_census_file *pl_census_target_file(struct pl_census_target *target, uint64_t address);
 
