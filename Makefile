@@ -391,7 +391,7 @@ fuzz-long: ## the same for FUZZ_HOURS (1) in all, on the corpora of earlier runs
 	@$(MAKE) --no-print-directory fuzz FUZZ_UNTIL=finding \
 		FUZZ_SECONDS=$$((($(FUZZ_HOURS) * 3600 + $(words $(FUZZ_TARGETS)) - 1) / $(words $(FUZZ_TARGETS))))
 
-fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
+fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each; FUZZ_SEED=N: the same inputs each time
 	@packaging/deps.sh build lint
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(CLANG) \
 		CFLAGS="-g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
@@ -403,7 +403,7 @@ fuzz: ## libFuzzer on every parser, FUZZ_SECONDS (5) each
 	@$(BUILD)/fuzz/state_seed >$(BUILD)/fuzz/seeds/state/small
 	@sed -e 's/"verdict":0/"verdict":3/g' -e 's/"message":"/&\\u001b/' $(BUILD)/fuzz/seeds/state/small \
 		>$(BUILD)/fuzz/seeds/cli_status/leaking
-	@status=0; FUZZ_UNTIL=$(FUZZ_UNTIL) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) \
+	@status=0; FUZZ_UNTIL=$(FUZZ_UNTIL) FUZZ_SEED=$(FUZZ_SEED) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS) \
 		$(FUZZ_TARGETS) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 

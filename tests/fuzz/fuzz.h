@@ -9,18 +9,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/values.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libFuzzer keeps the input that made a trap. */
-static inline void fuzz_expect(bool holds)
+static inline void fuzz_expect_that(bool holds, const char *what, const char *file, int line)
 {
-	if (!holds)
-		__builtin_trap();
+	if (holds)
+		return;
+	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
+	__builtin_trap();
 }
+
+/* libFuzzer keeps the input that made a trap. */
+#define fuzz_expect(holds) fuzz_expect_that((holds), #holds, __FILE__, __LINE__)
 
 /* Byte by byte, padding included: what was not written is as it was. */
 static inline void fuzz_expect_same(const void *now, const void *before, size_t size)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes a directory of seeds for each fuzz target, out of the fixtures.
+"""Writes a directory of seeds for each fuzz target, out of the fixtures and of what once broke one.
 
     seeds.py FIXTURES OUTPUT
 """
@@ -118,6 +118,8 @@ def main():
     for path in paths:
         if path.is_symlink():
             write(output, "fd_target", os.readlink(path).encode())
+    for path in sorted((Path(__file__).parent / "corpus").glob("*/*")):
+        write(output, path.parent.name, path.read_bytes())
     write(output, "trace", TRACE)
     write(output, "ini", INI)
     write(output, "config", CONFIG)

@@ -475,6 +475,43 @@ static void test_less_is_seen(void)
 	remove_process(10);
 }
 
+/* Whom Auto finds belongs to no match until workers have asked for its command line and its unit,
+ * and what cannot be read is asked for once more, ticks after the start: with ticks that are far
+ * apart, what was learned of it was forgotten by then. */
+static void test_restored_late(void)
+{
+	char path[512];
+	const char *const settings[][3] = { { NULL, "Auto", "true" },
+		                                { NULL, "AutoMinSize", "1M" },
+		                                { NULL, "StateFile", path },
+		                                { "web", "CommandLine", "^/another" },
+		                                { NULL, NULL, NULL } };
+	const struct fake fake = {
+		.pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 100, .anon_kib = 4000
+	};
+	struct seen seen = { 0 };
+	uint64_t counts[2];
+
+	snprintf(path, sizeof(path), "%s/state.json", root);
+	for (int life = 0; life < 2; life++) {
+		struct pl_engine *engine = start(&seen, settings);
+
+		for (int i = 0; i < 8; i++) {
+			const double at_s = 1e9 + 1800.0 * (8 * life + i);
+
+			if (i == 4 * life)
+				put_process(&fake);
+			pl_engine_tick(engine, (struct pl_time){ at_s, at_s });
+			(void)pl_engine_drain(engine, 5);
+		}
+		pl_engine_free(engine);
+		counts[life] = saved_sample_count(path);
+		remove_process(10);
+	}
+	ok(counts[0] > 0 && counts[1] > counts[0], "with ticks half an hour apart, too");
+	remove(path);
+}
+
 /* Whichever read of a life says for once that this is another program, or, as such a pulse is
  * followed by a look, whichever two say another process or name: what was learned of it stays. */
 static void test_torn_reads(void)
@@ -1832,6 +1869,7 @@ int main(void)
 	test_state_is_kept();
 	test_zombies();
 	test_other_is_not_restored();
+	test_restored_late();
 	test_forgotten_matches();
 	test_per_process();
 	test_children();

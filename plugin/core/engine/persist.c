@@ -9,7 +9,8 @@
 
 #define SAVE_SOON_S 5.0       /* after an alert, so that several of them share a save */
 #define SAVE_SLICE 128        /* processes written in one tick */
-#define RESTORED_KEPT_S 600.0 /* for processes of the state file that have not shown up */
+#define RESTORED_KEPT_S 600.0 /* for processes of the state file that have not shown up, */
+#define RESTORED_KEPT_TICKS 8 /* and at least that long: who a worker has to ask takes several */
 
 static bool is_enabled(const struct pl_engine *engine)
 {
@@ -265,7 +266,6 @@ void pl_engine_restore(struct pl_engine *engine)
 		report_restored(&restoring);
 	if (engine->restored_count > 1)
 		qsort(engine->restored, engine->restored_count, sizeof(*engine->restored), compare_pids);
-	engine->restored_until_s = pl_engine_now().mono_s + RESTORED_KEPT_S;
 }
 
 static size_t first_restored(const struct pl_engine *engine, int32_t pid)
@@ -514,13 +514,22 @@ void pl_engine_save_soon(struct pl_engine *engine)
 		engine->save_due_s = soon_s;
 }
 
+/* Who has not shown up by now is gone. */
+static void forget_absent(struct pl_engine *engine)
+{
+	if (!engine->restored && !engine->restored_cgroups)
+		return;
+	if (engine->tick == 1)
+		engine->restored_until_s = engine->now.mono_s + RESTORED_KEPT_S;
+	if (engine->tick >= RESTORED_KEPT_TICKS && engine->now.mono_s > engine->restored_until_s)
+		pl_engine_forget_restored(engine);
+}
+
 void pl_engine_save_some(struct pl_engine *engine)
 {
 	int more;
 
-	if ((engine->restored || engine->restored_cgroups) &&
-	    engine->now.mono_s > engine->restored_until_s)
-		pl_engine_forget_restored(engine);
+	forget_absent(engine);
 	if (!is_enabled(engine) || engine->saving)
 		return;
 	if (engine->save_due_s <= 0)
