@@ -92,6 +92,10 @@ static struct {
 /* As runtime.firstmoduledata. */
 static uint64_t module[64] = { 1 };
 
+/* What looks like the tables, before them in the program's data: where the linker puts what is not
+ * 0. Ends of collections, or lists of spans. */
+static uint64_t decoys[24576] = { 1 };
+
 static const struct layout *layout;
 static uint8_t *heap;
 static uint8_t *records;
@@ -175,7 +179,8 @@ static void show(void)
 {
 	__asm__ volatile(""
 	                 :
-	                 : "r"(blocks), "r"(&allspans), "r"(&table), "r"(&types), "r"(module)
+	                 : "r"(blocks), "r"(&allspans), "r"(&table), "r"(&types), "r"(module),
+	                   "r"(decoys)
 	                 : "memory");
 }
 
@@ -629,6 +634,48 @@ static void test_hostile(void)
 	ok(ended, "nonsense in the tables does no harm");
 }
 
+/* Puts in something that looks like the tables so many times; whether the tables are found yet. */
+static bool finds_among(const uint64_t decoy[3], size_t words, size_t count)
+{
+	struct pl_census_report report = { 0 };
+	const struct life life = {
+		.each = leak_sessions, .collections = 1, .page_count = 256, .seed = 1
+	};
+	int err;
+
+	begin_heap(&layouts[2], 300);
+	for (size_t i = 0; i < count; i++)
+		for (size_t word = 0; word < words; word++)
+			decoys[i * words + word] = decoy[word] + (words == 1 ? i : 0);
+	err = take_census(&life, &report);
+	memset(decoys, 0, sizeof(decoys));
+	return err == 0 && report.entry_count == 1 && fabs(report.entries[0].objects_per_s - 1000) < 1;
+}
+
+/* A program may be full of what looks like the tables: the search for them must end. */
+static void test_bounds(void)
+{
+	const uint64_t ends[3] = { EPOCH_NS + 1 };
+	const size_t list_count = 128;
+	uint64_t *list = map(list_count * 8);
+	uint8_t *dead = map(list_count * 4096);
+	const uint64_t slice[3] = { (uintptr_t)list, list_count, list_count };
+
+	if (!list || !dead)
+		exit(1);
+	/* records that prove nothing, each on a page of its own */
+	memset(dead, 0, list_count * 4096); /* so that it is there */
+	for (size_t i = 0; i < list_count; i++)
+		list[i] = (uintptr_t)dead + i * 4096;
+	ok((uintptr_t)decoys < (uintptr_t)blocks && (uintptr_t)decoys < (uintptr_t)&allspans,
+	   "what looks like the tables comes first");
+	ok(finds_among(ends, 1, 8192), "among 8192 numbers that look like ends of collections they are "
+	                               "found");
+	ok(!finds_among(ends, 1, 24576), "among 24576 nobody looks for them any longer");
+	ok(finds_among(slice, 3, 64), "among 64 lists of 128 pages they are found");
+	ok(!finds_among(slice, 3, 512), "among 512 nobody looks for them any longer");
+}
+
 int main(void)
 {
 	heap = map((size_t)(SPANS_MAX + 1) * GO_PAGE);
@@ -648,5 +695,6 @@ int main(void)
 	test_collections();
 	test_names();
 	test_hostile();
+	test_bounds();
 	return tap_done();
 }

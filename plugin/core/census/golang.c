@@ -92,14 +92,6 @@ struct slice {
 	uint64_t capacity;
 };
 
-static uint64_t word_at(const uint8_t *bytes, size_t at)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes + at, sizeof(word));
-	return word;
-}
-
 static uint16_t half_at(const uint8_t *bytes, size_t at)
 {
 	uint16_t half;
@@ -170,12 +162,12 @@ static bool read_span(struct pl_census_go *go, struct pl_census_target *target, 
 	if (address % 8 != 0 || !read_records(go, target, address, bytes, sizeof(bytes)))
 		return false;
 	*out = (struct span){
-		.start = word_at(bytes, AT_START),
-		.pages = word_at(bytes, AT_PAGES),
+		.start = pl_census_word_at(bytes, AT_START),
+		.pages = pl_census_word_at(bytes, AT_PAGES),
 		.elements = layout->elements_bytes == 2 ? half_at(bytes, layout->elements)
-		                                        : word_at(bytes, layout->elements),
-		.element_bytes = word_at(bytes, layout->element_bytes),
-		.alloc_bits = word_at(bytes, layout->alloc_bits),
+		                                        : pl_census_word_at(bytes, layout->elements),
+		.element_bytes = pl_census_word_at(bytes, layout->element_bytes),
+		.alloc_bits = pl_census_word_at(bytes, layout->alloc_bits),
 		.alloc_count = half_at(bytes, layout->alloc_count),
 		.span_class = bytes[layout->span_class],
 		.state = bytes[layout->state],

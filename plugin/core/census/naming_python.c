@@ -32,14 +32,6 @@ struct type {
 	uint64_t flags;
 };
 
-static uint64_t word_at(const uint8_t *bytes, size_t at)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes + at, sizeof(word));
-	return word;
-}
-
 static bool read_type(struct pl_census_target *target, uint64_t address, struct type *out)
 {
 	uint8_t bytes[TYPE_BYTES];
@@ -47,9 +39,10 @@ static bool read_type(struct pl_census_target *target, uint64_t address, struct 
 	if (address % 8 != 0 ||
 	    pl_census_target_read(target, address, bytes, sizeof(bytes)) != sizeof(bytes))
 		return false;
-	*out = (struct type){ word_at(bytes, AT_TYPE), word_at(bytes, AT_NAME),
-		                  word_at(bytes, AT_BASIC_SIZE), word_at(bytes, AT_ITEM_SIZE),
-		                  word_at(bytes, AT_FLAGS) };
+	*out =
+		(struct type){ pl_census_word_at(bytes, AT_TYPE), pl_census_word_at(bytes, AT_NAME),
+		               pl_census_word_at(bytes, AT_BASIC_SIZE),
+		               pl_census_word_at(bytes, AT_ITEM_SIZE), pl_census_word_at(bytes, AT_FLAGS) };
 	return (out->flags & FLAG_READY) != 0 && out->basic_size_bytes >= 16 &&
 	       out->basic_size_bytes <= BASIC_SIZE_MAX && out->item_size_bytes <= BASIC_SIZE_MAX;
 }

@@ -1,11 +1,20 @@
 #include "census/words.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* No program file lies below, and none above what user space can address. */
 #define ADDRESS_MIN UINT64_C(0x10000)
 #define ADDRESS_MAX (UINT64_C(1) << 56)
 #define REFERENCES_MAX (UINT64_C(1) << 30) /* more is no count, or an immortal object */
+
+uint64_t pl_census_word_at(const uint8_t *bytes, size_t at)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + at, sizeof(word));
+	return word;
+}
 
 void pl_census_hits_free(struct pl_census_hits *hits)
 {

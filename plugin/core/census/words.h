@@ -55,6 +55,9 @@ void pl_census_words_find(const struct pl_census_space *space, const uint64_t *w
                           size_t chunk_count, struct pl_census_hits *out);
 
 /* Orders hits by kind, key, page and place. */
+/* The word at an offset of bytes that were copied, aligned or not. */
+uint64_t pl_census_word_at(const uint8_t *bytes, size_t at);
+
 void pl_census_hits_sort(struct pl_census_hits *hits);
 
 #endif
