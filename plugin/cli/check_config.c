@@ -39,8 +39,14 @@ static const char usage[] =
 
 static void print_fault(void *ctx, const char *message)
 {
+	char *line = strdup(message);
+
 	(void)ctx;
-	puts(message);
+	if (!line)
+		return;
+	pl_cli_clean_line(line, strlen(line));
+	puts(line);
+	free(line);
 }
 
 /*
@@ -124,11 +130,32 @@ static int check_file(struct check *check, const char *path, enum form form)
 	return PL_EXIT_USAGE;
 }
 
+/* Names and patterns may hold anything, line by line. */
+static void print_clean(char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n"))) {
+		if (!text && !*line)
+			return;
+		pl_cli_clean_line(line, strlen(line));
+		puts(line);
+	}
+}
+
 static void print_summary(const struct check *check)
 {
 	const struct pl_config *config = check->config;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
 
-	pl_config_print_summary(stdout, config);
+	if (out) {
+		pl_config_print_summary(out, config);
+		if (fclose(out) == 0)
+			print_clean(text);
+		free(text);
+	}
 	if (config->auto_enabled)
 		printf("every process of more than %.0f MiB is watched (Auto)\n",
 		       (double)config->auto_min_size_bytes / 1048576.0);

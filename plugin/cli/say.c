@@ -26,6 +26,14 @@ void pl_cli_mend_utf8(char *text, size_t len)
 	}
 }
 
+void pl_cli_clean_line(char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ')
+			line[i] = '?';
+	pl_cli_mend_utf8(line, len);
+}
+
 void pl_cli_say(const char *format, ...)
 {
 	char line[LINE_SIZE];
@@ -36,9 +44,6 @@ void pl_cli_say(const char *format, ...)
 	(void)vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	len = strlen(line);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < ' ' && i + 1 < len)
-			line[i] = '?';
-	pl_cli_mend_utf8(line, len);
+	pl_cli_clean_line(line, len > 0 && line[len - 1] == '\n' ? len - 1 : len);
 	fputs(line, stderr);
 }

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* Control characters of a line become '?', and so does what is no UTF-8. */
+void pl_cli_clean_line(char *line, size_t len);
+
 /* As printf() to stderr; control characters become '?', but for the end of the last line. */
 __attribute__((format(printf, 1, 2))) void pl_cli_say(const char *format, ...);
 

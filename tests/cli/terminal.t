@@ -75,8 +75,12 @@ with tempfile.TemporaryDirectory() as directory:
     trace = os.path.join(directory, evil)
     with open(trace, "w", encoding="utf-8") as file:
         file.write(seen["record"])
+    config = os.path.join(directory, "config " + evil)
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f'[process a{evil}]\ncommand line = "{evil}"\ntypo{evil} = 1\n')
     for title, path in (("status", state), ("status --json", state), ("replay", trace),
-                        ("replay", trace + "/nothing pwn")):
+                        ("replay", trace + "/nothing pwn"), ("check-config", config),
+                        ("check-config --ini", config + "/nothing pwn")):
         done = subprocess.run([PROCLEAK, *title.split(), path], stdout=subprocess.PIPE, timeout=60,
                               stderr=subprocess.STDOUT, check=False)
         said = done.stdout.decode("utf-8", "surrogateescape")

@@ -69,6 +69,20 @@ static void test_sentence(void)
 	s.recovered = true;
 	pl_explain_message(&s, text, sizeof text);
 	is_str(text, "api[4121] no longer leaks anonymous memory", "recovery");
+	s.told_of = 1U << PL_SERIES_FDS;
+	s.reason = PL_REASON_IN_USE;
+	pl_explain_message(&s, text, sizeof text);
+	is_str(text, "api[4121] no longer leaks fds", "of what was told, whatever memory does");
+	s.told_of |= 1U << PL_SERIES_SHMEM;
+	pl_explain_message(&s, text, sizeof text);
+	is_str(text, "api[4121] no longer leaks shared memory and fds", "of both");
+	s.told_of |= 1U << PL_SERIES_U;
+	pl_explain_message(&s, text, sizeof text);
+	is_str(text, "api[4121] no longer leaks anonymous memory, shared memory and fds", "of all");
+	s.told_of = 1U << PL_SERIES_THREADS;
+	s.sum_of = 8;
+	pl_explain_message(&s, text, sizeof text);
+	is_str(text, "api[4121] no longer leaks processes", "of a pool");
 }
 
 static void test_hostile(void)

@@ -201,6 +201,31 @@ static void test_recovery(void)
 	ok(strstr(o.last.message, "flat") || strstr(o.last.message, "no longer"), "with its reason");
 }
 
+static void fds_fixed_live(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + hiss(t_s));
+	put(v, PL_M_FDS, 40 + floor(20 * fmin(t_s, 3 * DAY) / HOUR));
+}
+
+static void shared_fixed_live(double t_s, struct pl_values *v)
+{
+	shared_leak(fmin(t_s, 3 * DAY), v);
+}
+
+static void test_words_of_recovery(void)
+{
+	struct outcome o = judge(8 * DAY, 60, fds_fixed_live);
+
+	is_num(o.recoveries, 1, "a leak of descriptors is cleared");
+	is_str(o.last.message, "prog[42] no longer leaks fds", "as one of descriptors");
+	o = judge(8 * DAY, 60, shared_fixed_live);
+	is_num(o.recoveries, 1, "a leak of shared memory is cleared");
+	is_str(o.last.message, "prog[42] no longer leaks shared memory", "as one of shared memory");
+	o = judge(8 * DAY, 60, fixed_live);
+	is_str(o.last.message, "prog[42] no longer leaks anonymous memory",
+	       "and one of memory as that");
+}
+
 static void test_urgent(void)
 {
 	const struct outcome o = judge(50 * 60, 10, urgent);
@@ -439,6 +464,7 @@ int main(void)
 	test_leaks();
 	test_fine();
 	test_recovery();
+	test_words_of_recovery();
 	test_urgent();
 	test_first_limit();
 	test_java_heap();

@@ -76,13 +76,14 @@ struct told {
 	uint8_t verdict;
 	bool confirmed;
 	bool alarm;
+	uint8_t of;
 	bool changed;
 };
 
 static struct told told_of(const struct pl_track *track)
 {
 	return (struct told){ track->reported_verdict, track->reported_confirmed, track->alarm_told,
-		                  track->changed };
+		                  track->told_of, track->changed };
 }
 
 static void restore_told(struct pl_track *track, struct told told)
@@ -90,6 +91,7 @@ static void restore_told(struct pl_track *track, struct told told)
 	track->reported_verdict = told.verdict;
 	track->reported_confirmed = told.confirmed;
 	track->alarm_told = told.alarm;
+	track->told_of = told.of;
 	track->changed = told.changed;
 }
 

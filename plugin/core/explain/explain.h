@@ -38,6 +38,7 @@ struct pl_explain_subject {
 	bool limit_counts;       /* it is a number, of mappings or descriptors, whatever grows */
 	const char *limit_name;  /* NULL: "limit" */
 	bool recovered;
+	uint16_t told_of;    /* bit per enum pl_series: what leaked, and does no more; 0: `series` */
 	uint32_t sum_of;     /* processes that were added up; 0: it is about one */
 	const char *nobody;  /* it is a cgroup's, and what grows is this, which no process explains */
 	double nobody_share; /* of the growth, 0..1 */

@@ -75,6 +75,12 @@ static bool counts(enum pl_series series)
 	       series == PL_SERIES_CONNECTIONS;
 }
 
+/* In a sum, the number of processes stands where a process has its threads. */
+static const char *number_of(const struct pl_explain_subject *s, enum pl_series series)
+{
+	return s->sum_of > 0 ? "processes" : pl_explain_metric(series);
+}
+
 /* "14.2 MiB/h (13.8-14.7)" */
 static void add_rate(struct text *t, const struct pl_explain_subject *s)
 {
@@ -83,7 +89,7 @@ static void add_rate(struct text *t, const struct pl_explain_subject *s)
 
 	add_number(t, s->rate_per_h / divisor);
 	if (counts(s->series))
-		add(t, " %s/h (", s->sum_of > 0 ? "processes" : pl_explain_metric(s->series));
+		add(t, " %s/h (", number_of(s, s->series));
 	else
 		add(t, " %s/h (", byte_units[unit]);
 	add_number(t, s->rate_low / divisor);
@@ -103,10 +109,8 @@ static void add_name(struct text *t, const struct pl_explain_subject *s)
 		add(t, " (cgroup)");
 }
 
-static const char *what_grows(const struct pl_explain_subject *s)
+static const char *what_grows(const struct pl_explain_subject *s, enum pl_series series)
 {
-	const enum pl_series series = s->series;
-
 	if (s->nobody)
 		return "memory outside of its processes";
 	if (series == PL_SERIES_SHMEM)
@@ -126,13 +130,13 @@ static void add_place(struct text *t, const struct pl_explain_subject *s)
 		return;
 	}
 	if (!s->place) {
-		if (*what_grows(s))
-			add(t, "; %s", what_grows(s));
+		if (*what_grows(s, s->series))
+			add(t, "; %s", what_grows(s, s->series));
 		return;
 	}
 	/* the rate is that of address space: it must not be taken for memory */
 	if (s->series == PL_SERIES_UNTOUCHED)
-		add(t, "; %s", what_grows(s));
+		add(t, "; %s", what_grows(s, s->series));
 	pl_explain_place(s->places, s->place, name, sizeof name);
 	add(t, "; %s%.0f %% %s", s->places->sampled ? "about " : "", 100 * (double)s->place->share,
 	    name);
@@ -221,20 +225,37 @@ static void add_steady(struct text *t, enum pl_reason reason)
 		add(t, " (%s)", words[reason]);
 }
 
+/* "no longer leaks anonymous memory and threads": all that was told, whatever grows now. */
+static void add_recovery(struct text *t, const struct pl_explain_subject *s)
+{
+	const unsigned told = s->told_of ? s->told_of : 1U << s->series;
+	unsigned left = told;
+
+	if (told == 1U << PL_SERIES_U && s->reason == PL_REASON_IN_USE) {
+		add(t, " is no leak: what was added is in use");
+		add_idle(t, s);
+		return;
+	}
+	add(t, " no longer leaks");
+	for (unsigned i = 0; i < PL_SERIES_COUNT; i++) {
+		if (!(left >> i & 1))
+			continue;
+		const char *between = left == told ? " " : left == 1U << i ? " and " : ", ";
+		const char *words = what_grows(s, (enum pl_series)i);
+
+		left &= ~(1U << i);
+		add(t, "%s%s", between, *words ? words : number_of(s, (enum pl_series)i));
+	}
+}
+
 void pl_explain_message(const struct pl_explain_subject *s, char *out, size_t size)
 {
 	struct text t = { out, size, 0 };
 
 	out[0] = '\0';
 	add_name(&t, s);
-	if (s->recovered && s->reason == PL_REASON_IN_USE) {
-		add(&t, " is no leak: what was added is in use");
-		add_idle(&t, s);
-		return;
-	}
 	if (s->recovered) {
-		add(&t, " no longer leaks %s",
-		    *what_grows(s) ? what_grows(s) : pl_explain_metric(s->series));
+		add_recovery(&t, s);
 		return;
 	}
 	add(&t, " %s", pl_verdict_name(s->verdict));

@@ -222,6 +222,7 @@ static const struct pl_state_field track_fields[] = {
 	INDEX(struct pl_track, reported_verdict, PL_VERDICT_COUNT),
 	FIELD(struct pl_track, reported_confirmed, BOOL),
 	FIELD(struct pl_track, alarm_told, BOOL),
+	INDEX(struct pl_track, told_of, 1U << PL_TRACKED_COUNT),
 	FIELD(struct pl_track, changed, BOOL),
 	NESTED(struct pl_track, attribution, attribution_fields),
 	NESTED(struct pl_track, places, places_fields),

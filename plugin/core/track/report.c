@@ -128,6 +128,17 @@ static const struct pl_place *leader_of(const struct pl_track *t)
 	                                          : NULL;
 }
 
+/* The series that were told of, in the vocabulary of the words. */
+static uint16_t told_series(const struct pl_track *t)
+{
+	unsigned series = 0;
+
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++)
+		if (t->told_of >> i & 1)
+			series |= 1U << pl_track_series((enum pl_tracked)i);
+	return (uint16_t)series;
+}
+
 static void word(const struct pl_track *t, const struct pl_track_nobody *nobody, uint32_t sum_of,
                  struct pl_report *r)
 {
@@ -145,7 +156,7 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.attribution = is_bytes(t->worst) ? &t->attribution : NULL,
 		.places = &t->places,
 		.place = leader_of(t),
-		.unmapped = t->worst == PL_TRACKED_SHMEM && pl_track_is_unmapped(t),
+		.unmapped = (t->worst == PL_TRACKED_SHMEM || r->recovered) && pl_track_is_unmapped(t),
 		.rate_per_h = r->rate_bytes_per_hour,
 		.rate_low = r->rate_low,
 		.rate_high = r->rate_high,
@@ -155,6 +166,7 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		.limit_counts = !is_bytes(limited) || room.kind == PL_LIMIT_MAPS,
 		.limit_name = r->limit,
 		.recovered = r->recovered,
+		.told_of = told_series(t),
 		.sum_of = sum_of,
 		.nobody = nobody ? nobody->words : NULL,
 		.nobody_share = nobody ? nobody->share : 0,
@@ -284,6 +296,8 @@ bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, con
 	out->recovered = t->alarm_told && !stands;
 	if (out->recovered)
 		word(t, NULL, 0, out);
+	if (out->alarm)
+		t->told_of = (uint8_t)((t->alarm_told ? t->told_of : 0) | 1U << t->worst);
 	t->alarm_told = stands;
 	t->reported_verdict = t->verdict;
 	t->reported_confirmed = t->judged[t->worst].confirmed;

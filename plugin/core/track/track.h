@@ -92,6 +92,7 @@ struct pl_track {
 	uint8_t reported_verdict;
 	bool reported_confirmed;
 	bool alarm_told;                   /* an alarm was reported and is not over */
+	uint8_t told_of;                   /* bit per enum pl_tracked: what the last alarm was about */
 	bool changed;                      /* pl_track_report() has something to say */
 	struct pl_attribution attribution; /* of the worst series, while it grows */
 	struct pl_places places;           /* by the regions that were read last */
