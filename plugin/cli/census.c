@@ -45,7 +45,7 @@ static void print_help(void)
 		"  --interval SECONDS  between the first look and the last one (default 30)\n"
 		"  --pages N           effort: 4 N pages of the heap are read at each of 6 looks, and up "
 		"to\n"
-		"                      N / 2 of those that are new; of Go, records of 64 N spans (default\n"
+		"                      2 N of those that are new; of Go, records of 64 N spans (default\n"
 		"                      256)\n"
 		"  --symbols DIR       separate debug files, as in /usr/lib/debug or side by side\n"
 		"  --seed N            choose the same pages again\n"

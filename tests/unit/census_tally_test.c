@@ -106,6 +106,34 @@ static void test_leak_on_new_pages(void)
 	ok(pl_census_steady(&told.growth[0], &world.panel), "little by little");
 }
 
+/* A hole among old pages that no page of the sample was in. */
+static void test_unseen(void)
+{
+	struct world world;
+	struct told told;
+
+	begin(&world);
+	for (uint32_t page = OLD_PAGES; page < PAGES; page++)
+		put(&world, PL_CENSUS_LOOKS - 1, 100, page, 20);
+	told = compare(&world);
+	is_near(told.growth[0].unseen_count, 39 * 20, 1e-6,
+	        "where no old page gained, what as many as one stands for may have");
+	begin(&world);
+	for (uint32_t page = OLD_PAGES; page < PAGES; page++)
+		put(&world, PL_CENSUS_LOOKS - 1, 100, page, 20);
+	put(&world, PL_CENSUS_LOOKS - 1, 100, 3, 1);
+	told = compare(&world);
+	is_near(told.growth[0].growth_count, 6400 + 40, 1e-6, "one more on an old page");
+	is_near(told.growth[0].unseen_count, 644, 1e-6,
+	        "is no hole that was filled, which there may be, up to a tenth of the growth");
+	begin(&world);
+	for (uint32_t page = OLD_PAGES; page < PAGES; page++)
+		put(&world, PL_CENSUS_LOOKS - 1, 100, page, 20);
+	put(&world, PL_CENSUS_LOOKS - 1, 100, 3, 15);
+	told = compare(&world);
+	is_num(told.growth[0].unseen_count, 0, "one that was seen stands for the others");
+}
+
 static void test_churn(void)
 {
 	struct world world;
@@ -371,6 +399,7 @@ static void test_measure(void)
 int main(void)
 {
 	test_leak_on_new_pages();
+	test_unseen();
 	test_churn();
 	test_moved();
 	test_sizes();

@@ -18,6 +18,9 @@
 /* So much more is suggested when nothing was found. */
 /* Of the heap, in the interval: less may be the allocator's own affair. */
 #define CLEAR_GROWTH_SHARE 0.005
+/* Of the new pages, one of so many is read at least, if that is not so many times what else is. */
+#define NEW_PAGES_PART 8
+#define FAST_GROWTH_FACTOR 4
 #define MORE_TIME 4
 #define MORE_TIME_S 120
 #define MORE_PAGES 4
@@ -74,6 +77,13 @@ static uint32_t old_pages_max(const struct pl_census *census)
 static uint32_t new_pages_max(const struct pl_census *census)
 {
 	return old_pages_max(census) / 8;
+}
+
+/* Where a heap grows fast, its objects are large: of one that takes many pages, a single one shows
+ * its begin, so that more of them are read. Go's spans tell all that is in them. */
+static uint32_t new_pages_most(const struct pl_census *census)
+{
+	return new_pages_max(census) * (census->runtime.go ? 1 : FAST_GROWTH_FACTOR);
 }
 
 void pl_census_free(struct pl_census *census)
@@ -200,19 +210,30 @@ static int take_first_look(struct pl_census *census)
 	return read_pages(census, census->panel.page_count, false);
 }
 
+static size_t new_pages_wanted(const struct pl_census *census, uint64_t fresh_count)
+{
+	const uint64_t part = fresh_count / NEW_PAGES_PART;
+
+	if (part < new_pages_max(census))
+		return new_pages_max(census);
+	return part < new_pages_most(census) ? (size_t)part : new_pages_most(census);
+}
+
 /* Chooses some of the pages that no look before has seen. */
 static int take_new_pages(struct pl_census *census)
 {
 	const unsigned look = census->looks;
 	const uint32_t first = census->panel.page_count;
 	struct pl_census_pages fresh;
+	uint64_t fresh_count;
 	int err = pl_census_pages_minus(&census->current, &census->seen, &fresh);
 
 	if (err < 0)
 		return err;
+	fresh_count = pl_census_pages_count(&fresh);
 	census->panel.sampled[look] = (uint32_t)pl_census_pages_pick(
-		&fresh, new_pages_max(census), &census->random, census->addresses + first);
-	census->panel.total[look] = (double)pl_census_pages_count(&fresh) / census->share;
+		&fresh, new_pages_wanted(census, fresh_count), &census->random, census->addresses + first);
+	census->panel.total[look] = (double)fresh_count / census->share;
 	census->panel.page_count += census->panel.sampled[look];
 	memset(census->strata + first, (int)look, census->panel.sampled[look]);
 	err = pl_census_pages_join(&census->seen, &census->current);
@@ -258,7 +279,7 @@ static int take_later_look(struct pl_census *census)
 static int allocate(struct pl_census *census)
 {
 	const size_t pages =
-		old_pages_max(census) + (size_t)new_pages_max(census) * (PL_CENSUS_LOOKS - 1);
+		old_pages_max(census) + (size_t)new_pages_most(census) * (PL_CENSUS_LOOKS - 1);
 
 	census->addresses = calloc(pages, sizeof(*census->addresses));
 	census->strata = calloc(pages, sizeof(*census->strata));

@@ -27,7 +27,7 @@
 #define PL_CENSUS_REASON_SIZE 512
 
 struct pl_census_options {
-	uint32_t page_count;     /* four times as many at each look, and half as many new ones */
+	uint32_t page_count;     /* four times as many at each look, and up to twice as many new ones */
 	double interval_s;       /* from the first look to the last one */
 	uint32_t windows_max;    /* of 2 MiB, of which it is asked which pages are there; 0: many */
 	uint64_t seed;           /* of the choice of pages */

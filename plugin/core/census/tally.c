@@ -10,6 +10,10 @@
  * times two unseen pages would have to hide; by luck exp(-8) = 1 in 3000. */
 #define UNSEEN_PAGES 2.0
 
+/* Of what a new page gains, that an old one gains where a hole is filled. */
+#define DENSE_SHARE 0.5
+#define UNSEEN_SHARE 0.1
+
 /* A steady growth that is just beyond chance (z = 4, so an error of a quarter) wanders half as far
  * from its line, as a random walk that is tied at both ends. */
 #define UNSTEADY_SHARE 0.33
@@ -69,6 +73,7 @@ struct tally {
 	struct sums gone;                    /* what was on pages that are gone */
 	struct sums lost;                    /* negative d on old pages */
 	struct sums gained;                  /* positive d on old pages */
+	double gained_most;                  /* the largest of them */
 	double volatile_count;               /* what was on old pages where the number changed */
 	double old_count[PL_CENSUS_LOOKS];   /* on the old pages of the sample, at each look */
 	double new_count[PL_CENSUS_LOOKS];   /* with all_looks: on pages of later strata, in all */
@@ -88,8 +93,10 @@ static void add_page(struct tally *tally, const struct pl_census_panel *panel, u
 	add_to(&tally->strata[stratum], after - before);
 	if (stratum == 0 && after < before)
 		add_to(&tally->lost, before - after);
-	if (stratum == 0 && after > before)
+	if (stratum == 0 && after > before) {
 		add_to(&tally->gained, after - before);
+		tally->gained_most = fmax(tally->gained_most, after - before);
+	}
 	if (stratum == 0 && (after > before || after < before))
 		tally->volatile_count += before;
 	if (after > before) {
@@ -165,6 +172,24 @@ static double ratio(double sum, double squares)
 }
 
 /*
+ * A hole among the old pages is filled as densely as a new page is; a sample that met none, but
+ * only single objects here and there, does not tell whether there was one. Where it met something,
+ * no more is allowed for it than a part of the growth: holes are few.
+ */
+static double unseen_gain(const struct tally *tally, double old_weight, double growth_count)
+{
+	const uint32_t new_pages = tally->gained_pages - tally->gained.changed;
+	const double dense = new_pages > 0 ? (tally->gained_sum - tally->gained.sum) / new_pages : 0;
+	const double unseen = (old_weight - 1) * dense;
+
+	if (tally->gained.changed == 0)
+		return unseen;
+	if (tally->gained_most >= DENSE_SHARE * dense)
+		return 0;
+	return fmax(0, fmin(unseen, UNSEEN_SHARE * growth_count));
+}
+
+/*
  * A single old page that gained much, and stands for many, would drown the rest in its own square:
  * z is the larger of that with and that without what old pages gained. Leaving gains out makes less
  * of the growth, never more.
@@ -204,8 +229,7 @@ static void finish_growth(const struct tally *tally, const struct pl_census_pane
 	out->z = fmax(ratio(out->growth_count, chance),
 	              ratio(out->growth_count - old_weight * tally->gained.sum,
 	                    chance - old_weight * old_weight * tally->gained.squares));
-	if (tally->gained.changed == 0 && tally->gained_pages > 0)
-		out->unseen_count = (old_weight - 1) * tally->gained_sum / tally->gained_pages;
+	out->unseen_count = unseen_gain(tally, old_weight, out->growth_count);
 	out->page_count = tally->gained_pages;
 	for (size_t i = 0; i < PL_CENSUS_STEPS; i++) {
 		out->steps[i] += old_weight * (tally->old_count[i + 1] - tally->old_count[i]);

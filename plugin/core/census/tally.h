@@ -53,7 +53,8 @@ struct pl_census_growth {
 	double before_count; /* objects at the first look */
 	double growth_count; /* objects gained until the last one; may be negative */
 	double error_count;  /* standard error of that, from having read a part only */
-	double unseen_count; /* what one old page may have gained unseen, where none was seen to */
+	double unseen_count; /* what old pages may have gained unseen, where none was seen to gain as
+	                        densely as new ones */
 	double z;            /* with an allowance for losses on old pages that none of the sample saw */
 	uint32_t page_count; /* on which it gained */
 	double steps[PL_CENSUS_STEPS]; /* gained from look to look */
