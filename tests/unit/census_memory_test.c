@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "census/naming.h"
 #include "census/pages.h"
 #include "census/target.h"
 #include "census/words.h"
@@ -333,8 +334,56 @@ static void test_absent(void)
 	free(buf);
 }
 
+/* A pool of CPython's allocator, as it is laid out in so many bytes. */
+static void write_pool(uint8_t *pool, uint32_t pool_bytes, uint32_t block_bytes)
+{
+	const uint32_t tail[] = { 0, block_bytes / 16 - 1, 48 + 3 * block_bytes,
+		                      pool_bytes - block_bytes };
+	const uint32_t used = 3;
+
+	memset(pool, 0x5a, pool_bytes);
+	memcpy(pool, &used, sizeof(used));
+	memcpy(pool + 32, tail, sizeof(tail));
+}
+
+/* How large an object of Python is, by the pool that it lies in. */
+static void test_pools(void)
+{
+	const struct pl_host host = { .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE) };
+	const uint32_t too_many = 300;
+	struct pl_census_target target;
+	struct pl_procfs fs;
+	uint8_t *const pool = aligned_alloc(16384, 16384);
+
+	if (!pool || pl_procfs_open(&fs, "/proc", NULL) != 0)
+		abort();
+	memset(pool, 0x5a, 16384);
+	is_num(pl_census_target_open(&target, &fs, &host, (int32_t)getpid()), 0, "our own memory");
+	const uint64_t at = (uint64_t)(uintptr_t)pool;
+
+	is_num(pl_census_python_block_bytes(&target, at + 12352), 0, "no pool");
+	write_pool(pool, 16384, 64);
+	is_num(pl_census_python_block_bytes(&target, at + 12352), 64, "a pool since Python 3.10");
+	is_num(pl_census_python_block_bytes(&target, at + 48), 64, "from its first block on");
+	memcpy(pool, &too_many, sizeof(too_many));
+	is_num(pl_census_python_block_bytes(&target, at + 48), 0, "more blocks than there can be");
+	write_pool(pool, 16384, 64);
+	pool[40] ^= 16;
+	is_num(pl_census_python_block_bytes(&target, at + 48), 0, "no multiple of their size");
+	write_pool(pool, 16384, 528);
+	is_num(pl_census_python_block_bytes(&target, at + 48), 0, "larger than any block");
+	memset(pool, 0x5a, 16384);
+	write_pool(pool + 8192, 4096, 512);
+	is_num(pl_census_python_block_bytes(&target, at + 8192 + 560), 512, "a pool up to Python 3.9");
+	is_num(pl_census_python_block_bytes(&target, at + 4096 + 560), 0, "and what lies before it");
+	pl_census_target_close(&target);
+	pl_procfs_close(&fs);
+	free(pool);
+}
+
 int main(void)
 {
+	test_pools();
 	test_absent();
 	test_maps();
 	test_pages();

@@ -262,6 +262,31 @@ static void test_order(void)
 	is_str(list[0].named.name.name, "4112-byte chunks", "is not what leaks");
 }
 
+/* Of a stripped program: functions by their offsets, strings by what they are. */
+static void test_nameless(void)
+{
+	struct pl_census_candidate list[5] = {
+		candidate("srv+0x19b0", PL_CENSUS_CLASS_FUNCTION, 1000, 80),
+		candidate("srv+0x2400", PL_CENSUS_CLASS_FUNCTION, 900, 64),
+		candidate("\"waiting\"", PL_CENSUS_CLASS_STRING, 1010, 80),
+		candidate("\"retry\"", PL_CENSUS_CLASS_STRING, 100, 64),
+		candidate("srv+0x30c8", PL_CENSUS_CLASS_STRING, 1005, 80),
+	};
+
+	list[0].named.name.named_by = list[1].named.name.named_by = "offset";
+	list[2].named.name.named_by = list[3].named.name.named_by = "string";
+	list[4].named.name.named_by = "offset";
+	is_num(pl_census_entries_order(list, 5), 5, "what has no name is told");
+	is_str(list[0].named.name.name, "\"waiting\"", "after the string of the same objects");
+	is_str(list[1].named.name.name, "srv+0x19b0", "but with it");
+	is_str(list[2].named.name.name, "srv+0x2400", "and before what tells of others, or of few");
+	list[0] = candidate("on_close", PL_CENSUS_CLASS_FUNCTION, 1000, 80);
+	list[1] = candidate("\"waiting\"", PL_CENSUS_CLASS_STRING, 1010, 80);
+	list[0].named.name.named_by = "symbol";
+	is_num(pl_census_entries_order(list, 2), 2, "a function with a name");
+	is_str(list[0].named.name.name, "on_close", "tells more than a string");
+}
+
 /* Rust: what was made in one place has another table than what was made in another one. */
 static void test_losses(void)
 {
@@ -406,6 +431,7 @@ int main(void)
 	test_gone();
 	test_unsteady();
 	test_order();
+	test_nameless();
 	test_losses();
 	test_parts();
 	test_rest();

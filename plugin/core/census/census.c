@@ -28,6 +28,11 @@
 #define CHUNKED_SHARE_MIN 0.1
 #define CHUNKS_PER_PAGE_MAX (PL_CENSUS_PAGE_WORDS_MAX / 4)
 #define PERCENT_95 1.96
+/* Objects of Python that are asked how large they are; fewer do not tell it. */
+#define PYTHON_MEASURED_MAX 512
+#define PYTHON_MEASURED_MIN 4
+/* Before an object is what the collector and the instance's dictionary need. */
+#define PYTHON_TYPE_AT_MAX 40
 
 struct pl_census {
 	struct pl_census_options options;
@@ -511,7 +516,45 @@ static void measure_apart(const struct pl_census *census, struct pl_census_candi
 	candidate->object_bytes = candidate->in_chunks ? pl_census_chunk_bytes(bytes) : bytes;
 }
 
-static void measure(const struct pl_census *census, struct pl_census_candidate *candidate)
+/* The bytes that an object of Python takes, by where it lies; 0 when that does not tell. */
+static uint64_t python_bytes(struct pl_census *census, const struct pl_census_hit *hit)
+{
+	/* of the pair that was counted the second word is the type: the object begins one before it */
+	const uint64_t address = census->addresses[hit->page] + (hit->word - UINT64_C(1)) * 8;
+
+	if (hit->chunk_bytes > 0)
+		return hit->offset_bytes <= PYTHON_TYPE_AT_MAX ? hit->chunk_bytes : 0;
+	return pl_census_python_block_bytes(&census->target, address);
+}
+
+/*
+ * Objects of Python lie among others of their size, and strings are of any size: told is the mean
+ * of those on new pages, where what piles up is. Leaves alone what shows too few.
+ */
+static void measure_python(struct pl_census *census, const struct pl_census_hit *hits, size_t count,
+                           struct pl_census_candidate *candidate)
+{
+	const uint64_t by_type_bytes = candidate->named.name.object_bytes;
+	const size_t step = count / PYTHON_MEASURED_MAX + 1;
+	double bytes[2] = { 0 }; /* on old pages, on new ones */
+	uint32_t seen[2] = { 0 };
+
+	for (size_t i = 0; i < count; i += step) {
+		const bool is_new = census->strata[hits[i].page] > 0;
+		const uint64_t one = python_bytes(census, &hits[i]);
+
+		bytes[is_new] += (double)one;
+		seen[is_new] += one > 0;
+	}
+	const bool use_new = seen[1] >= PYTHON_MEASURED_MIN;
+
+	if (seen[use_new] >= PYTHON_MEASURED_MIN)
+		candidate->object_bytes = (uint64_t)(bytes[use_new] / seen[use_new] + 0.5);
+	else if (by_type_bytes > 0)
+		candidate->object_bytes = by_type_bytes;
+}
+
+static void measure(struct pl_census *census, struct pl_census_candidate *candidate)
 {
 	const struct pl_census_hits *hits = &census->hits;
 	const struct pl_census_named *named = &candidate->named;
@@ -532,6 +575,8 @@ static void measure(const struct pl_census *census, struct pl_census_candidate *
 		candidate->object_bytes = named->name.object_bytes;
 	else
 		pl_census_entries_measure(hits->hits + first, end - first, candidate);
+	if (named->kind == PL_CENSUS_KEY_PYTHON && !candidate->in_chunks)
+		measure_python(census, hits->hits + first, end - first, candidate);
 	if (candidate->object_bytes == 0)
 		candidate->object_bytes = named->name.object_bytes;
 }
@@ -700,6 +745,27 @@ static void write_reason(const struct pl_census *census, const struct candidates
 	snprintf(out->reason, sizeof(out->reason), "%s%s%s%s", why, more, sizes, swap);
 }
 
+/* An object of Python is one of its type's alone: what is too much of the sum is error. */
+static void fit_shares(struct pl_census_report *report)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < report->entry_count; i++)
+		if (report->entries[i].kind == PL_CENSUS_TYPE && report->entries[i].share > 0)
+			sum += report->entries[i].share;
+	for (size_t i = 0; i < report->entry_count && sum > 1; i++)
+		if (report->entries[i].kind == PL_CENSUS_TYPE && report->entries[i].share > 0)
+			report->entries[i].share /= sum;
+}
+
+/* Small objects of CPython lie in pools of its own, and most of its heap with them. */
+static const char *allocator_of(const struct pl_census *census)
+{
+	if (!census->runtime.chunks || has_chunks(census))
+		return census->runtime.allocator;
+	return census->runtime.python ? "CPython's own" : "unknown";
+}
+
 static void write_report(const struct pl_census *census, const struct candidates *candidates,
                          struct pl_census_report *out)
 {
@@ -707,8 +773,7 @@ static void write_report(const struct pl_census *census, const struct candidates
 
 	*out = (struct pl_census_report){
 		.runtime = census->runtime.name,
-		.allocator =
-			census->runtime.chunks && !has_chunks(census) ? "unknown" : census->runtime.allocator,
+		.allocator = allocator_of(census),
 		.interval_s = interval_s,
 		.pages_read = census->pages_read,
 		.held_s = census->target.held_s,
@@ -722,6 +787,8 @@ static void write_report(const struct pl_census *census, const struct candidates
 	}
 	for (size_t i = 0; i < candidates->count && i < PL_CENSUS_ENTRIES_MAX; i++)
 		write_entry(census, &candidates->list[i], &out->entries[out->entry_count++]);
+	if (census->runtime.python)
+		fit_shares(out);
 	out->inconclusive = out->entry_count == 0;
 	write_reason(census, candidates, out);
 }

@@ -337,6 +337,40 @@ static void sort(struct pl_census_candidate *candidates, size_t count)
 	}
 }
 
+static bool is_nameless(const struct pl_census_name *name)
+{
+	return name->named_by && strcmp(name->named_by, "offset") == 0;
+}
+
+/* Whether the second tells by a name what the first one tells by an offset: a string that as many
+ * objects of the same size lead to. */
+static bool speaks_for(const struct pl_census_candidate *one,
+                       const struct pl_census_candidate *other)
+{
+	return other->named.name.class == PL_CENSUS_CLASS_STRING && !is_nameless(&other->named.name) &&
+	       other->object_bytes == one->object_bytes &&
+	       alike(other->growth.growth_count, one->growth.growth_count);
+}
+
+/* A function of a stripped program tells less than a string in the same objects. */
+static void put_names_first(struct pl_census_candidate *candidates, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct pl_census_candidate moved;
+		size_t at = i + 1;
+
+		if (!is_nameless(&candidates[i].named.name))
+			continue;
+		while (at < count && !speaks_for(&candidates[i], &candidates[at]))
+			at++;
+		if (at == count)
+			continue;
+		moved = candidates[at];
+		memmove(&candidates[i + 1], &candidates[i], (at - i) * sizeof(*candidates));
+		candidates[i] = moved;
+	}
+}
+
 /* The growth beside which an entry is small: of counted kinds the fastest, of sizes the heaviest.
  */
 static size_t drop_small(struct pl_census_candidate *candidates, size_t count)
@@ -372,5 +406,6 @@ size_t pl_census_entries_order(struct pl_census_candidate *candidates, size_t co
 	count = drop_explained_sizes(candidates, count);
 	count = drop_small(candidates, count);
 	sort(candidates, count);
+	put_names_first(candidates, count);
 	return count;
 }

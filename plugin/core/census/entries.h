@@ -76,7 +76,8 @@ size_t pl_census_entries_drop_unsteady(struct pl_census_candidate *candidates, s
 
 /*
  * Joins what has one name, drops what tells nothing, what another entry explains and what is small
- * beside the first, and puts the rest in order. Returns how many are left.
+ * beside the first, and puts the rest in order: an offset after the string of the same objects.
+ * Returns how many are left.
  */
 size_t pl_census_entries_order(struct pl_census_candidate *candidates, size_t count);
 

@@ -52,6 +52,10 @@ void pl_census_copy_clean(char *out, size_t size, const char *text);
 bool pl_census_python_name(struct pl_census_target *target, uint64_t type,
                            struct pl_census_name *out);
 
+/* The bytes that CPython's own allocator has set aside for the object at `address`: its type may
+ * not tell them. 0 when the object is none of its (naming_python.c). */
+uint64_t pl_census_python_block_bytes(struct pl_census_target *target, uint64_t address);
+
 /* C++'s types (naming_rtti.c). False when `vtable` is no virtual table with a type's record.
  * A table of a second base of the same object is PL_CENSUS_CLASS_NONE. */
 bool pl_census_rtti_name(struct pl_census_target *target, uint64_t vtable,

@@ -24,6 +24,15 @@ enum {
 #define BASIC_SIZE_MAX (UINT64_C(1) << 20)
 #define META_DEPTH_MAX 4
 
+/*
+ * pymalloc (Objects/obmalloc.c, struct pool_header): a pool holds blocks of one size. It is of 4
+ * KiB up to 3.9, of 16 KiB since 3.10. As 32-bit words: how many blocks are in use; which size;
+ * where the next block that was never used begins, and where the last one may.
+ */
+enum { POOL_USED = 0, POOL_CLASS = 9, POOL_NEXT = 10, POOL_LAST = 11, POOL_HEADER_BYTES = 48 };
+#define BLOCK_ALIGN UINT64_C(16)
+#define BLOCK_BYTES_MAX 512
+
 struct type {
 	uint64_t type;
 	uint64_t name;
@@ -91,6 +100,36 @@ static enum pl_census_class class_of(const struct type *type, const char *name)
 	/* types of C modules carry the module's name; those of a class statement do not */
 	return (type->flags & FLAG_HEAP_TYPE) != 0 && !strchr(name, '.') ? PL_CENSUS_CLASS_TYPE
 	                                                                 : PL_CENSUS_CLASS_BUILTIN;
+}
+
+/* Whether a pool of so many bytes is at `address`: what its header tells must fit each other. */
+static bool is_pool(struct pl_census_target *target, uint64_t address, uint64_t pool_bytes,
+                    uint64_t *block_bytes)
+{
+	uint32_t header[POOL_HEADER_BYTES / 4];
+	uint64_t bytes;
+
+	if (pl_census_target_read(target, address, header, sizeof(header)) != sizeof(header))
+		return false;
+	bytes = (header[POOL_CLASS] + UINT64_C(1)) * BLOCK_ALIGN;
+	if (bytes > BLOCK_BYTES_MAX || header[POOL_LAST] != pool_bytes - bytes ||
+	    header[POOL_USED] == 0 || header[POOL_USED] > (pool_bytes - POOL_HEADER_BYTES) / bytes ||
+	    header[POOL_NEXT] < POOL_HEADER_BYTES + bytes || header[POOL_NEXT] > pool_bytes ||
+	    (header[POOL_NEXT] - POOL_HEADER_BYTES) % bytes != 0)
+		return false;
+	*block_bytes = bytes;
+	return true;
+}
+
+uint64_t pl_census_python_block_bytes(struct pl_census_target *target, uint64_t address)
+{
+	static const uint64_t pools[] = { 4096, 16384 };
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+		if (is_pool(target, address & ~(pools[i] - 1), pools[i], &bytes))
+			return bytes;
+	return 0;
 }
 
 bool pl_census_python_name(struct pl_census_target *target, uint64_t address,
