@@ -426,6 +426,39 @@ static void test_denied(void)
 	(void)set_effective(CAP_SYS_PTRACE, true);
 }
 
+/* How long it looks: the slower the growth, and the larger the heap, the longer. */
+static void test_interval(void)
+{
+	static const struct {
+		const char *name;
+		double heap_mib;
+		double bytes_per_s;
+		double time_scale;
+		double tick_s;
+		double interval_s;
+	} cases[] = {
+		{ "a rate that is not known", 100, 0, 1, 5, 60 },
+		{ "a heap that shrinks", 100, -1000, 1, 5, 60 },
+		{ "a fast leak", 100, 1e5, 1, 5, 60 },
+		{ "20 objects of 112 bytes a second: until they fill 60 pages", 50, 2240, 1, 5, 109.714 },
+		{ "the same in a large heap: until a sample meets enough", 1024, 2240, 1, 5, 1123.474 },
+		{ "a leak of an object a second", 1024, 112, 1, 5, 1800 },
+		{ "a fast leak in a demonstration", 100, 1e5, 60, 0.5, 10 },
+		{ "seldom ticks", 100, 1e5, 1, 60, 480 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct pl_census_pace pace = { .heap_bytes = cases[i].heap_mib * (1 << 20),
+			                                 .page_bytes = 4096,
+			                                 .page_count = 640,
+			                                 .bytes_per_h = cases[i].bytes_per_s * 3600,
+			                                 .time_scale = cases[i].time_scale,
+			                                 .tick_s = cases[i].tick_s };
+
+		is_near(pl_engine_census_interval_s(&pace), cases[i].interval_s, 0.001, cases[i].name);
+	}
+}
+
 int main(void)
 {
 	static const char *const locked[][2] = { { "Census", "true" }, { "MaxLockTime", "0" }, NONE };
@@ -444,6 +477,7 @@ int main(void)
 	test_idle_window();
 #endif
 	test_stops();
+	test_interval();
 	test_off();
 	test_failure(locked, 0, "MaxLockTime");
 	test_denied();

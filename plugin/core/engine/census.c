@@ -19,10 +19,12 @@
 /*
  * Of a large heap a look sees a small part: so many objects for each page that one of the sample
  * stands for must pile up until they are told from chance, thrice over. Objects of 256 bytes at
- * the rate of the verdict tell how long that takes.
+ * the rate of the verdict tell how long that takes. And whatever the size of the heap, what fills
+ * fewer pages than this may be chance: z is the root of their number, where they are filled alike.
  */
 #define OBJECTS_PER_PAGE 24.0
 #define OBJECT_BYTES 256.0
+#define PAGES_FILLED 60.0
 #define PAGES 160       /* a look holds the lock for 2 to 7 ms in all */
 #define PAGES_SCALED 64 /* with TimeScale, for the sake of short looks */
 #define WINDOWS_MAX 512 /* 1 GiB; of larger heaps a part stands for all */
@@ -166,19 +168,32 @@ static void end(struct pl_engine *engine, int err)
 	pl_engine_free_census(engine);
 }
 
+double pl_engine_census_interval_s(const struct pl_census_pace *pace)
+{
+	const double least_s = fmax(INTERVAL_S / pace->time_scale, INTERVAL_MIN_S);
+	const double bytes_per_s = pace->bytes_per_h / 3600;
+	const double pages = pace->heap_bytes / pace->page_bytes;
+	double wanted_s = 0;
+
+	if (bytes_per_s > 0)
+		wanted_s = fmax(OBJECTS_PER_PAGE * pages / pace->page_count / (bytes_per_s / OBJECT_BYTES),
+		                PAGES_FILLED * pace->page_bytes / bytes_per_s);
+	return fmax(fmax(least_s, fmin(wanted_s, INTERVAL_MAX_S)), INTERVAL_TICKS * pace->tick_s);
+}
+
 static double interval_s(const struct pl_engine *engine, const struct pl_process *process,
                          uint32_t page_count)
 {
-	const double least_s = fmax(INTERVAL_S / engine->config->time_scale, INTERVAL_MIN_S);
-	const double pages = process->track->u_bytes / (double)engine->host.page_bytes;
+	struct pl_census_pace pace = { .heap_bytes = process->track->u_bytes,
+		                           .page_bytes = (double)engine->host.page_bytes,
+		                           .page_count = page_count,
+		                           .time_scale = engine->config->time_scale,
+		                           .tick_s = engine->interval_s };
 	struct pl_findings findings;
-	double bytes_per_h = 0;
-	double wanted_s = 0;
 
 	pl_track_findings(process->track, &findings);
-	if (pl_findings_get(&findings, PL_FINDING_RATE, &bytes_per_h) && bytes_per_h > 0)
-		wanted_s = OBJECTS_PER_PAGE * pages / page_count / (bytes_per_h / 3600 / OBJECT_BYTES);
-	return fmax(fmax(least_s, fmin(wanted_s, INTERVAL_MAX_S)), INTERVAL_TICKS * engine->interval_s);
+	(void)pl_findings_get(&findings, PL_FINDING_RATE, &pace.bytes_per_h);
+	return pl_engine_census_interval_s(&pace);
 }
 
 static struct pl_engine_census *make_census(const struct pl_engine *engine, size_t index)

@@ -348,6 +348,16 @@ struct pl_process *pl_engine_blamed(struct pl_engine *engine, const struct pl_re
 void pl_engine_evidence_done(struct pl_engine *engine, const struct pl_job *job);
 
 /* census.c: what a leaking process piles up. */
+/* What tells how far apart the first look and the last one shall be. */
+struct pl_census_pace {
+	double heap_bytes;
+	double page_bytes;
+	double page_count;  /* that a look reads */
+	double bytes_per_h; /* of growth, by the verdict; 0: not known */
+	double time_scale;
+	double tick_s;
+};
+double pl_engine_census_interval_s(const struct pl_census_pace *pace);
 /* After an alarm: one is taken as soon as the budget allows. */
 void pl_engine_want_census(struct pl_engine *engine, const struct pl_group *group,
                            const struct pl_report *report);
