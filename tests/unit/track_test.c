@@ -419,6 +419,26 @@ static void test_work(void)
 	is_near(o.last.per_unit / 1024, 20, 3, "with the right number of bytes for each");
 }
 
+/* By 500 times. It needs some hundredths of a second of CPU, as the kernel counts, in a day. */
+static void leak_at_rest(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 10 * MIB + 0.25 * MIB * t_s);
+	put(v, PL_M_CPU, 10000 * ((t_s > 57) + (t_s > 105) + (t_s > 141)));
+}
+
+/* Beside two or three ticks any growth would seem to slow down. */
+static void test_hardly_any_work(void)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 500);
+	const struct outcome o = run_track(&track, &settings, 0, 160, 1, leak_at_rest);
+	ok(o.alarms >= 1 && o.first_alarm_s < 127, "a straight growth without work alarms in time");
+	is_num(o.recoveries, 0, "and that lasts");
+	is_num(o.last.verdict, PL_VERDICT_LEAKING, "to the end");
+}
+
 static double floor_rate;
 
 static void leak_at_floor(double t_s, struct pl_values *v)
@@ -472,6 +492,7 @@ int main(void)
 	test_no_limit();
 	test_scale();
 	test_work();
+	test_hardly_any_work();
 	test_floor();
 	test_identity();
 	return tap_done();

@@ -7,6 +7,9 @@
 /* Correlation of increments from which on a level is said to move with the load. */
 #define LEAST_FOLLOWING 0.6
 
+/* The kernel tells CPU time in ticks of 10 ms: growth beside a few of them has no shape. */
+#define LEAST_WORK_US 1e6
+
 /* From so long a stretch on, a daily cycle is taken out before saturation is measured. */
 #define LEAST_FLATTENED_S (60 * PL_HOUR_S)
 
@@ -125,7 +128,8 @@ bool pl_judge_saturation(const struct pl_judge_input *input, double origin_s, do
 		return ratio_of(p, n, fmax(-origin_s, 0), age_s, out);
 	}
 	n = count_work(input->history, level, work_us, p, n);
-	return n > 0 && ratio_of(p, n, p[0].t_s, work_us, out);
+	return n > 0 && work_us - fmax(p[0].t_s, work_us / 4) >= LEAST_WORK_US &&
+	       ratio_of(p, n, p[0].t_s, work_us, out);
 }
 
 /* Two series of one level side by side, where both are present. */
