@@ -70,7 +70,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_LIB)
 	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(WARNINGS) -Itests/unit $(LDFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
 # It lets some calls of the library fail.
-$(BUILD)/tests/unit/engine_test: LIBS += -Wl,--wrap=malloc,--wrap=fstat,--wrap=pl_procfs_read
+$(BUILD)/tests/unit/engine_test: LIBS += -Wl,--wrap=malloc,--wrap=fstat,--wrap=pl_procfs_read,--wrap=pl_sample_deep
 
 # It has some reads wait.
 $(BUILD)/tests/unit/windows_test: LIBS += -Wl,--wrap=pl_procfs_read_at

@@ -18,6 +18,8 @@
 struct seen {
 	struct pl_report report; /* the last one */
 	unsigned report_count;
+	unsigned alarm_count;
+	unsigned placed_count; /* alarms that name a heap */
 	struct pl_reading readings[MAX_SEEN];
 	size_t count;
 	struct pl_self self;
@@ -46,6 +48,8 @@ static void on_report(void *ctx, const struct pl_report *report)
 
 	seen->report = *report;
 	seen->report_count++;
+	seen->alarm_count += report->alarm;
+	seen->placed_count += report->alarm && strstr(report->message, "brk heap");
 }
 
 static void on_log(void *ctx, enum pl_severity severity, const char *message)
@@ -69,6 +73,23 @@ ssize_t __real_pl_procfs_read(const struct pl_procfs *fs, int32_t pid, const cha
                               size_t size);
 ssize_t __wrap_pl_procfs_read(const struct pl_procfs *fs, int32_t pid, const char *name, char *buf,
                               size_t size);
+
+static atomic_ulong rollup_us; /* what each rollup takes; 0: what it does take */
+
+int __real_pl_sample_deep(struct pl_deep_reader *reader, int32_t pid, unsigned want, double now_s,
+                          struct pl_deep_result *out);
+int __wrap_pl_sample_deep(struct pl_deep_reader *reader, int32_t pid, unsigned want, double now_s,
+                          struct pl_deep_result *out);
+
+int __wrap_pl_sample_deep(struct pl_deep_reader *reader, int32_t pid, unsigned want, double now_s,
+                          struct pl_deep_result *out)
+{
+	const int result = __real_pl_sample_deep(reader, pid, want, now_s, out);
+
+	if (rollup_us > 0 && (want & PL_DEEP_ROLLUP))
+		out->lock_us = out->longest_us = out->cpu_us = rollup_us;
+	return result;
+}
 
 void *__wrap_malloc(size_t size)
 {
@@ -175,6 +196,24 @@ static void remove_process(int pid)
 	snprintf(command, sizeof(command), "rm -rf '%s/%d'", root, pid);
 	if (system(command) != 0)
 		abort();
+}
+
+/* All of it is in the heap. */
+static void put_heap(int pid, const char *comm, unsigned long anon_kib, int minor_faults)
+{
+	char text[512];
+
+	put_process(&(struct fake){ .pid = pid,
+	                            .ppid = 1,
+	                            .comm = comm,
+	                            .start_ticks = 10,
+	                            .anon_kib = anon_kib,
+	                            .minor_faults = (unsigned long)minor_faults });
+	snprintf(text, sizeof(text),
+	         "10000000-7fff0000 rw-p 00000000 00:00 0 [heap]\nSize: %lu kB\nRss: %lu kB\n"
+	         "Pss: %lu kB\nAnonymous: %lu kB\nSwap: 0 kB\n",
+	         anon_kib, anon_kib, anon_kib, anon_kib);
+	write_file(pid, "smaps", text);
 }
 
 static struct pl_engine *start(struct seen *seen, const char *const settings[][3])
@@ -1270,6 +1309,35 @@ static void test_stale_regions(void)
 	remove_process(72);
 }
 
+/* One reading of regions at a time, and rollups that come back whenever their locks are free. */
+static void test_places_in_time(void)
+{
+	enum { FIRST = 500, COUNT = 5, TICKS = 150, KIB_PER_S = 512 };
+	static const char *const names[COUNT] = { "dear-a", "dear-b", "dear-c", "dear-d", "dear-e" };
+	static const char *const settings[][3] = {
+		{ "a", "Command", "dear-a" }, { "b", "Command", "dear-b" }, { "c", "Command", "dear-c" },
+		{ "d", "Command", "dear-d" }, { "e", "Command", "dear-e" }, { NULL, "TimeScale", "500" },
+		{ NULL, NULL, NULL }
+	};
+	static struct seen seen;
+	struct pl_engine *engine = NULL;
+
+	rollup_us = 10000; /* half of what a minute allows */
+	for (int n = 0; n < TICKS; n++) {
+		for (int i = 0; i < COUNT; i++)
+			put_heap(FIRST + i, names[i], 10000 + (unsigned long)n * KIB_PER_S, n);
+		if (!engine)
+			engine = start(&seen, settings);
+		tick(engine, &seen, n);
+	}
+	ok(seen.alarm_count >= COUNT, "all of them leak");
+	is_num(seen.placed_count, seen.alarm_count, "and of each it is told where, in time");
+	pl_engine_free(engine);
+	rollup_us = 0;
+	for (int pid = FIRST; pid < FIRST + COUNT; pid++)
+		remove_process(pid);
+}
+
 /* Half of what was asked for may be the wrong half. */
 static void test_incomplete(void)
 {
@@ -1883,6 +1951,7 @@ int main(void)
 	test_stuck_regions();
 	test_unreadable();
 	test_stale_regions();
+	test_places_in_time();
 	test_incomplete();
 	test_slow_disk();
 	test_auto_names();

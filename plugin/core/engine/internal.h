@@ -294,6 +294,9 @@ void pl_engine_begin_regions(struct pl_engine *engine, struct pl_process *proces
 /* Takes over what an earlier daemon had read. */
 void pl_engine_restore_regions(struct pl_engine *engine, struct pl_process *process,
                                const struct pl_ledger *ledger);
+/* The place of its growth cannot be told yet: a rollup must take neither its lock nor the budget.
+ */
+bool pl_engine_awaits_regions(const struct pl_engine *engine, const struct pl_process *process);
 void pl_engine_post_regions(struct pl_engine *engine);
 /* How long reading them is expected to take. */
 double pl_engine_regions_us(const struct pl_engine *engine, const struct pl_process *process);

@@ -102,6 +102,13 @@ static bool is_due(const struct pl_engine *engine, const struct pl_process *proc
 	       (process->verdict > process->regions_verdict && process->verdict >= PL_VERDICT_GROWING);
 }
 
+bool pl_engine_awaits_regions(const struct pl_engine *engine, const struct pl_process *process)
+{
+	/* from two readings on there is a growth to tell the place of */
+	return process->verdict >= PL_VERDICT_GROWING &&
+	       (!process->ledger || process->ledger->reading_count < 2) && is_due(engine, process);
+}
+
 /* How many windows half of what its lock may be held will do for. */
 static size_t window_count(const struct pl_engine *engine)
 {

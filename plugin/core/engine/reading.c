@@ -397,7 +397,7 @@ static unsigned wanted_of(const struct pl_engine *engine, const struct pl_proces
 	if (is_idle(engine, process))
 		return 0;
 	if (process->too_dear || process->lock_awaited || !pl_engine_lock_is_free(engine, process) ||
-	    pl_engine_idle_is_due(engine, process))
+	    pl_engine_idle_is_due(engine, process) || pl_engine_awaits_regions(engine, process))
 		want &= ~PL_DEEP_ROLLUP;
 	return want;
 }
