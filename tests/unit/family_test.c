@@ -114,6 +114,40 @@ static void test_owed(const struct pl_settings *settings)
 	is_num(both.alarm_count, 3, "and told when its time has come");
 }
 
+static bool ask(struct pl_family *family, const struct pl_settings *settings, double at_s,
+                bool counts, bool confirmed)
+{
+	const struct pl_report report = {
+		.verdict = PL_VERDICT_LEAKING, .time_s = at_s, .counts = counts, .confirmed = confirmed
+	};
+
+	return pl_family_may_alarm(family, settings, &report);
+}
+
+/* A leak of another kind is news, once for each time that an alarm stands. */
+static void test_kinds(const struct pl_settings *settings)
+{
+	static struct pl_family family;
+	struct pl_settings patient = *settings;
+
+	patient.renotify_s = 5 * DAY_S;
+	pl_family_init(&family, 1);
+	ok(ask(&family, &patient, 0, true, true), "a leak of threads is told");
+	ok(ask(&family, &patient, 3600, false, false), "one of memory beside it, too");
+	ok(!ask(&family, &patient, 7200, false, true), "once: it is confirmed already that it leaks");
+	ok(!ask(&family, &patient, 10800, true, false), "and that of threads is no news");
+	ok(family.alarm_owed, "but owed");
+	ok(ask(&family, &patient, 6 * DAY_S, false, false), "when it is time, the alarm is repeated");
+	ok(ask(&family, &patient, 6 * DAY_S + 60, true, false), "for both kinds");
+	ok(!ask(&family, &patient, 6 * DAY_S + 90, true, false), "once each");
+	family.alarm_verdict = PL_VERDICT_CRITICAL;
+	family.alarm_kinds = PL_FAMILY_BYTES;
+	ok(!ask(&family, &patient, 6 * DAY_S + 120, true, false), "what is not as bad waits");
+	family.alarm_verdict = PL_VERDICT_LEAKING;
+	family.alarm_kinds = 0;
+	ok(!ask(&family, &patient, 6 * DAY_S + 180, true, false), "and so does what may be known");
+}
+
 static void test_many(const struct pl_settings *settings)
 {
 	enum { COUNT = 8 };
@@ -143,6 +177,7 @@ int main(void)
 	pl_config_finish(config, NULL);
 	test_one_leak(&config->settings);
 	test_owed(&config->settings);
+	test_kinds(&config->settings);
 	test_many(&config->settings);
 	pl_config_free(config);
 	return tap_done();

@@ -40,8 +40,13 @@ static inline double noise_at(uint64_t n)
 /* Fills in the metrics of one instant, `t_s` after the start. */
 typedef void fill_fn(double t_s, struct pl_values *values);
 
+#define ALARMS_KEPT 8
+
 struct outcome {
 	unsigned alarms;
+	const char *alarm_metric[ALARMS_KEPT]; /* of the first ones */
+	bool alarm_confirmed[ALARMS_KEPT];
+	unsigned silent; /* reports that neither change the verdict nor alarm */
 	unsigned recoveries;
 	double first_alarm_s; /* after the first sample */
 	struct pl_report first;
@@ -70,6 +75,11 @@ static inline struct outcome run_track(struct pl_track *track, const struct pl_s
 			continue;
 		o.last = r;
 		o.recoveries += r.recovered;
+		o.silent += !r.alarm && r.verdict == r.previous;
+		if (r.alarm && o.alarms < ALARMS_KEPT) {
+			o.alarm_metric[o.alarms] = r.metric;
+			o.alarm_confirmed[o.alarms] = r.confirmed;
+		}
 		if (!r.alarm || o.alarms++ > 0)
 			continue;
 		o.first = r;

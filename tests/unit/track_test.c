@@ -218,12 +218,68 @@ static void test_words_of_recovery(void)
 
 	is_num(o.recoveries, 1, "a leak of descriptors is cleared");
 	is_str(o.last.message, "prog[42] no longer leaks fds", "as one of descriptors");
+	ok(strcmp(o.last.metric, "fds") == 0 && strcmp(o.last.reason, "stopped") == 0,
+	   "in all that is said of it");
 	o = judge(8 * DAY, 60, shared_fixed_live);
 	is_num(o.recoveries, 1, "a leak of shared memory is cleared");
 	is_str(o.last.message, "prog[42] no longer leaks shared memory", "as one of shared memory");
 	o = judge(8 * DAY, 60, fixed_live);
 	is_str(o.last.message, "prog[42] no longer leaks anonymous memory",
 	       "and one of memory as that");
+}
+
+static double since_day(double t_s, double days)
+{
+	return fmax(0, t_s - days * DAY);
+}
+
+static void threads_then_memory(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_THREADS, 20 + floor(4 * fmin(t_s, 11 * DAY) / HOUR));
+	put(v, PL_M_ANON, 300 * MIB + 6 * MIB * since_day(fmin(t_s, 11 * DAY), 5) / HOUR + hiss(t_s));
+}
+
+/* Memory that comes and goes every three days, while threads leak all the time. */
+static void threads_and_saw(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_THREADS, 20 + floor(4 * t_s / HOUR));
+	put(v, PL_M_ANON, 300 * MIB + 6 * MIB * fmod(since_day(t_s, 5), 4 * DAY) / HOUR + hiss(t_s));
+}
+
+static void memory_then_fds(double t_s, struct pl_values *v)
+{
+	put(v, PL_M_ANON, 300 * MIB + 6 * MIB * t_s / HOUR + hiss(t_s));
+	put(v, PL_M_FDS, 40 + floor(20 * since_day(t_s, 5) / HOUR));
+}
+
+static bool is_told(const struct outcome *o, unsigned n, const char *metric, bool confirmed)
+{
+	return n < o->alarms && strcmp(o->alarm_metric[n], metric) == 0 &&
+	       o->alarm_confirmed[n] == confirmed;
+}
+
+static void test_joined(void)
+{
+	struct outcome o = judge(20 * DAY, 60, threads_then_memory);
+
+	ok(is_told(&o, 0, "threads", false) && is_told(&o, 1, "threads", true),
+	   "a leak of threads is told, and confirmed");
+	ok(is_told(&o, 2, "anon", true), "that memory leaks, too, is told, and stays a FAILURE");
+	is_num(o.alarms, 3, "once");
+	is_num(o.silent, 0, "and nothing is reported that changes nothing");
+	is_num(o.recoveries, 1, "all of it is over at once");
+	is_str(o.last.message, "prog[42] no longer leaks anonymous memory and threads", "by name");
+	o = judge(20 * DAY, 60, threads_and_saw);
+	is_num(o.alarms, 3, "memory that leaks again and again is told once");
+	ok(is_told(&o, 2, "anon", true), "beside the threads that do all the time");
+	o = judge(12 * DAY, 60, memory_then_fds);
+	ok(is_told(&o, 0, "anon", false) && is_told(&o, 1, "anon", true), "a leak of memory is told");
+	ok(is_told(&o, 2, "fds", true), "and descriptors that leak later, though memory is the worst");
+	ok(strncmp(o.last.message, "prog[42] leaking 20.0 fds/h (", 29) == 0, "as what they are");
+	is_num(o.alarms, 3, "once");
+	o = judge(12 * DAY, 60, connections_leak);
+	is_num(o.alarms, 2, "not so the connections that memory was told to come with");
+	is_num(o.silent, 0, "nor are they reported");
 }
 
 static void test_urgent(void)
@@ -485,6 +541,7 @@ int main(void)
 	test_fine();
 	test_recovery();
 	test_words_of_recovery();
+	test_joined();
 	test_urgent();
 	test_first_limit();
 	test_java_heap();

@@ -130,6 +130,7 @@ struct pl_report {
 	bool confirmed;             /* leaking, confirmed twice over: FAILURE rather than WARNING */
 	const char *reason;         /* why: "flat", "warming-up", "sawtooth", "drift", ... */
 	const char *metric;         /* the series that grows: "anon", "shmem", "threads", "fds", ... */
+	bool counts;                /* that is a number, not bytes */
 	double rate_bytes_per_hour; /* or counts per hour, for threads, fds, connections */
 	double rate_low;
 	double rate_high;

@@ -278,6 +278,7 @@ static const struct pl_state_field family_fields[] = {
 	INDEX(struct pl_family, alarm_verdict, PL_VERDICT_COUNT),
 	FIELD(struct pl_family, alarm_confirmed, BOOL),
 	FIELD(struct pl_family, alarm_owed, BOOL),
+	INDEX(struct pl_family, alarm_kinds, PL_FAMILY_KINDS),
 	FIELD(struct pl_family, alarm_wall_s, F64),
 	INDEX(struct pl_family, told_verdict, PL_VERDICT_COUNT),
 	END,

@@ -27,18 +27,27 @@ static bool is_reminder_due(const struct pl_family *f, const struct pl_settings 
 	return since_s < 0 || since_s >= settings->renotify_s;
 }
 
-bool pl_family_may_alarm(struct pl_family *f, const struct pl_settings *settings, uint8_t verdict,
-                         bool confirmed, double wall_s)
+bool pl_family_may_alarm(struct pl_family *f, const struct pl_settings *settings,
+                         const struct pl_report *r)
 {
-	const bool worse = verdict > f->alarm_verdict ||
-	                   (verdict == f->alarm_verdict && confirmed && !f->alarm_confirmed);
+	const uint8_t kind = r->counts ? PL_FAMILY_COUNTS : PL_FAMILY_BYTES;
+	const bool anew = is_reminder_due(f, settings, r->time_s);
+	const bool worse =
+		r->verdict > (enum pl_verdict)f->alarm_verdict ||
+		(r->verdict == (enum pl_verdict)f->alarm_verdict && r->confirmed && !f->alarm_confirmed);
+	const bool joined = r->verdict >= (enum pl_verdict)f->alarm_verdict && f->alarm_kinds != 0 &&
+	                    !(f->alarm_kinds & kind);
 
-	f->alarm_owed = !worse && !is_reminder_due(f, settings, wall_s);
+	f->alarm_owed = !worse && !joined && !anew;
 	if (f->alarm_owed)
 		return false;
-	f->alarm_verdict = verdict;
-	f->alarm_confirmed = confirmed;
-	f->alarm_wall_s = wall_s;
+	/* a leak of the other kind that is not confirmed leaves the bar for the first one as it is */
+	if (worse || anew) {
+		f->alarm_verdict = (uint8_t)r->verdict;
+		f->alarm_confirmed = r->confirmed;
+	}
+	f->alarm_kinds = anew ? kind : f->alarm_kinds | kind;
+	f->alarm_wall_s = r->time_s;
 	return true;
 }
 
@@ -51,8 +60,7 @@ static bool tell_owed(struct pl_family *f, const struct pl_track *track,
 	    !is_reminder_due(f, settings, track->now.wall_s))
 		return false;
 	pl_track_describe(track, settings, match, comm, out);
-	out->alarm =
-		pl_family_may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
+	out->alarm = pl_family_may_alarm(f, settings, out);
 	return true;
 }
 
@@ -70,8 +78,7 @@ bool pl_family_member(struct pl_family *f, struct pl_track *track,
 	if (!pl_track_report(track, settings, match, comm, out))
 		return tell_owed(f, track, settings, match, comm, out);
 	if (out->alarm)
-		out->alarm =
-			pl_family_may_alarm(f, settings, track->verdict, out->confirmed, track->now.wall_s);
+		out->alarm = pl_family_may_alarm(f, settings, out);
 	return true;
 }
 
@@ -247,8 +254,7 @@ bool pl_family_end(struct pl_family *f, const struct pl_settings *settings, cons
 	if (told == f->told_verdict)
 		return false;
 	describe_runs(f, match, comm, out);
-	out->alarm =
-		f->by_runs && pl_family_may_alarm(f, settings, PL_VERDICT_LEAKING, false, f->now.wall_s);
+	out->alarm = f->by_runs && pl_family_may_alarm(f, settings, out);
 	f->told_verdict = told;
 	return true;
 }

@@ -13,6 +13,11 @@
 
 #define PL_FAMILY_RUNS 16
 
+/* Kinds of leaks: of memory, of threads or descriptors or connections. 0 in a state: not known. */
+#define PL_FAMILY_BYTES 1U
+#define PL_FAMILY_COUNTS 2U
+#define PL_FAMILY_KINDS 4U
+
 struct pl_family {
 	double time_scale;
 	struct pl_time now;
@@ -41,6 +46,7 @@ struct pl_family {
 	uint8_t alarm_verdict; /* rung of the last alarm; LEARNING: none stands */
 	bool alarm_confirmed;  /* it was told as confirmed */
 	bool alarm_owed;       /* another one was held back, so soon after it */
+	uint8_t alarm_kinds;   /* PL_FAMILY_BYTES, PL_FAMILY_COUNTS: what alarms were about */
 	double alarm_wall_s;
 	uint8_t told_verdict; /* of the match as a whole, by its runs */
 };
@@ -62,11 +68,12 @@ void pl_family_gone(struct pl_family *family, const struct pl_track *track,
                     const struct pl_settings *settings);
 
 /*
- * One alarm stands for the match until it gets worse - a higher rung, or confirmed - or it is time
- * to remind. What is held back is owed: it is told when that time comes, if it still leaks.
+ * One alarm stands for the match until it gets worse - a higher rung, confirmed, or as bad in
+ * the other kind for the first time - or it is time to remind. What is held back is owed: it is
+ * told when that time comes, if it still leaks.
  */
 bool pl_family_may_alarm(struct pl_family *family, const struct pl_settings *settings,
-                         uint8_t verdict, bool confirmed, double wall_s);
+                         const struct pl_report *report);
 
 /* Closes the tick. Returns true when the match as a whole has something to tell (pid 0). */
 bool pl_family_end(struct pl_family *family, const struct pl_settings *settings, const char *match,

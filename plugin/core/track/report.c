@@ -120,12 +120,55 @@ static const char *unit_of(const char *path)
 }
 
 /* NULL where it is not known, or in no region. */
-static const struct pl_place *leader_of(const struct pl_track *t)
+static const struct pl_place *leader_of(const struct pl_track *t, unsigned of)
 {
-	const bool is_unmapped = t->worst == PL_TRACKED_SHMEM && pl_track_is_unmapped(t);
+	const bool is_unmapped = of == PL_TRACKED_SHMEM && pl_track_is_unmapped(t);
 
-	return is_bytes(t->worst) && !is_unmapped ? pl_places_leader(&t->places, set_of(t->worst))
-	                                          : NULL;
+	return is_bytes(of) && !is_unmapped ? pl_places_leader(&t->places, set_of(of)) : NULL;
+}
+
+static enum pl_reason reason_of(const struct pl_track *t, unsigned of)
+{
+	return of == t->worst ? pl_track_reason(t) : (enum pl_reason)t->judged[of].reason;
+}
+
+bool pl_track_is_confirmed(const struct pl_track *t)
+{
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++)
+		if (t->judged[i].confirmed)
+			return true;
+	return false;
+}
+
+/*
+ * Memory that leaks together with connections named them when it was told. So does a sum that grows
+ * by the number of its processes, in either direction.
+ */
+static bool is_explained(const struct pl_track *t, unsigned tracked)
+{
+	const enum pl_cause cause = (enum pl_cause)t->attribution.cause;
+	const bool is_sum = t->ident.pid == 0;
+
+	if (!is_bytes(t->worst) || (is_bytes(tracked) && !is_sum))
+		return false;
+	return cause == PL_CAUSE_CONNECTIONS || cause == PL_CAUSE_THREADS || cause == PL_CAUSE_FDS;
+}
+
+unsigned pl_track_joined(const struct pl_track *t)
+{
+	bool told_bytes = false;
+	bool told_counts = false;
+
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++)
+		if (t->told_of >> i & 1)
+			*(is_bytes(i) ? &told_bytes : &told_counts) = true;
+	if (!t->alarm_told || told_bytes == told_counts)
+		return PL_TRACKED_COUNT;
+	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++)
+		if (t->judged[i].verdict >= PL_VERDICT_LEAKING && t->judged[i].verdict >= t->verdict &&
+		    !(is_bytes(i) ? told_bytes : told_counts) && !is_explained(t, i))
+			return i;
+	return PL_TRACKED_COUNT;
 }
 
 /* The series that were told of, in the vocabulary of the words. */
@@ -139,8 +182,8 @@ static uint16_t told_series(const struct pl_track *t)
 	return (uint16_t)series;
 }
 
-static void word(const struct pl_track *t, const struct pl_track_nobody *nobody, uint32_t sum_of,
-                 struct pl_report *r)
+static void word(const struct pl_track *t, unsigned of, const struct pl_track_nobody *nobody,
+                 uint32_t sum_of, struct pl_report *r)
 {
 	const unsigned limited = first_limited(t);
 	const struct pl_room room = room_of(t, limited);
@@ -149,14 +192,14 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 		        : r->subject.comm ? r->subject.comm
 		                          : "pid",
 		.pid = t->ident.pid,
-		.series = pl_track_series((enum pl_tracked)t->worst),
+		.series = pl_track_series((enum pl_tracked)of),
 		.verdict = r->verdict,
-		.reason = pl_track_reason(t),
+		.reason = reason_of(t, of),
 		.cause = r->cause,
-		.attribution = is_bytes(t->worst) ? &t->attribution : NULL,
+		.attribution = is_bytes(of) && of == t->worst ? &t->attribution : NULL,
 		.places = &t->places,
-		.place = leader_of(t),
-		.unmapped = (t->worst == PL_TRACKED_SHMEM || r->recovered) && pl_track_is_unmapped(t),
+		.place = leader_of(t, of),
+		.unmapped = (of == PL_TRACKED_SHMEM || r->recovered) && pl_track_is_unmapped(t),
 		.rate_per_h = r->rate_bytes_per_hour,
 		.rate_low = r->rate_low,
 		.rate_high = r->rate_high,
@@ -178,15 +221,15 @@ static void word(const struct pl_track *t, const struct pl_track_nobody *nobody,
 	pl_explain_message(&subject, r->message, sizeof r->message);
 }
 
-static const char *where_of(const struct pl_track *t, enum pl_series series, double since_s)
+static const char *where_of(const struct pl_track *t, unsigned of, double since_s)
 {
-	const struct pl_place *place = leader_of(t);
+	const struct pl_place *place = leader_of(t, of);
 
 	if (place)
 		return pl_region_name((enum pl_region)place->region);
-	if (t->worst == PL_TRACKED_SHMEM && pl_track_is_unmapped(t))
+	if (of == PL_TRACKED_SHMEM && pl_track_is_unmapped(t))
 		return pl_region_name(PL_REGION_MEMFD);
-	return pl_explain_where(&t->history, series, since_s);
+	return pl_explain_where(&t->history, pl_track_series((enum pl_tracked)of), since_s);
 }
 
 /* That of the mappings has an interval of its own. */
@@ -235,15 +278,30 @@ static void set_limit(const struct pl_track *t, struct pl_report *r)
 	                               : -1;
 }
 
-void pl_track_describe(const struct pl_track *t, const struct pl_settings *settings,
-                       const char *match, const char *comm, struct pl_report *out)
+/* How it grows, with what, and until when. */
+static void describe_growth(const struct pl_track *t, unsigned of, struct pl_report *out)
 {
-	const struct pl_judge_state *s = &t->judged[t->worst];
-	const struct pl_evidence *e = &s->last;
-	const enum pl_series series = pl_track_series((enum pl_tracked)t->worst);
-	const bool grows = t->verdict >= PL_VERDICT_GROWING;
+	const struct pl_evidence *e = &t->judged[of].last;
+	const double ago_s = (t->history.clock_s - e->since_s) / t->time_scale;
 
-	(void)settings;
+	out->since_s = t->now.wall_s - fmax(0, ago_s);
+	out->where = where_of(t, of, e->since_s);
+	set_limit(t, out);
+	if (of != t->worst)
+		return;
+	out->cause = (enum pl_cause)t->attribution.cause;
+	out->unit = pl_driver_unit((enum pl_driver)t->attribution.driver);
+	out->per_unit = is_bytes(of) ? (double)t->attribution.per_unit : 0;
+	out->per_unit_low = (double)t->attribution.per_unit_low;
+	out->per_unit_high = (double)t->attribution.per_unit_high;
+}
+
+/* All but the words. */
+static void describe(const struct pl_track *t, unsigned of, const char *match, const char *comm,
+                     struct pl_report *out)
+{
+	const struct pl_evidence *e = &t->judged[of].last;
+
 	*out = (struct pl_report){
 		.subject = { .kind = PL_SUBJECT_PROCESS,
 		             .match = match,
@@ -253,9 +311,11 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		.time_s = t->now.wall_s,
 		.verdict = (enum pl_verdict)t->verdict,
 		.previous = (enum pl_verdict)t->reported_verdict,
-		.confirmed = s->confirmed,
-		.reason = pl_reason_name(pl_track_reason(t)),
-		.metric = pl_explain_metric(series),
+		.confirmed =
+			pl_track_is_confirmed(t) || (t->reported_confirmed && t->verdict >= PL_VERDICT_LEAKING),
+		.reason = pl_reason_name(reason_of(t, of)),
+		.metric = pl_explain_metric(pl_track_series((enum pl_tracked)of)),
+		.counts = !is_bytes(of),
 		.rate_bytes_per_hour = per_hour(t, e->rate_per_s),
 		.rate_low = per_hour(t, e->rate_low),
 		.rate_high = per_hour(t, e->rate_high),
@@ -269,60 +329,85 @@ void pl_track_describe(const struct pl_track *t, const struct pl_settings *setti
 		out->idle_percent = 100 * (double)e->value[PL_GATE_IDLE];
 		out->idle_window_s = e->idle_window_s / t->time_scale;
 	}
-	if (grows) {
-		const double ago_s = (t->history.clock_s - e->since_s) / t->time_scale;
-		out->since_s = t->now.wall_s - fmax(0, ago_s);
-		out->cause = (enum pl_cause)t->attribution.cause;
-		out->where = where_of(t, series, e->since_s);
-		out->unit = pl_driver_unit((enum pl_driver)t->attribution.driver);
-		out->per_unit = is_bytes(t->worst) ? (double)t->attribution.per_unit : 0;
-		out->per_unit_low = (double)t->attribution.per_unit_low;
-		out->per_unit_high = (double)t->attribution.per_unit_high;
-		set_limit(t, out);
-	}
-	word(t, NULL, 0, out);
+	if (t->verdict >= PL_VERDICT_GROWING)
+		describe_growth(t, of, out);
+}
+
+void pl_track_describe(const struct pl_track *t, const struct pl_settings *settings,
+                       const char *match, const char *comm, struct pl_report *out)
+{
+	(void)settings;
+	describe(t, t->worst, match, comm, out);
+	word(t, t->worst, NULL, 0, out);
+}
+
+/* What is over is told by what leaked, where nothing else grows now. */
+static unsigned recovered_of(const struct pl_track *t)
+{
+	for (unsigned i = 0; t->verdict < PL_VERDICT_GROWING && i < PL_TRACKED_COUNT; i++)
+		if (t->told_of >> i & 1)
+			return i;
+	return t->worst;
+}
+
+/* All but the words; *of is the series that the report is about. */
+static bool take_report(struct pl_track *t, const char *match, const char *comm,
+                        struct pl_report *out, unsigned *of)
+{
+	const bool stands = t->verdict >= PL_VERDICT_LEAKING;
+	const bool recovered = t->alarm_told && !stands;
+	const unsigned joined = pl_track_joined(t);
+
+	if (!t->changed)
+		return false;
+	*of = joined < PL_TRACKED_COUNT ? joined : recovered ? recovered_of(t) : t->worst;
+	describe(t, *of, match, comm, out);
+	const bool worse =
+		t->verdict > t->reported_verdict || (out->confirmed && !t->reported_confirmed);
+	out->alarm = stands && (worse || joined < PL_TRACKED_COUNT);
+	out->recovered = recovered;
+	if (out->alarm)
+		t->told_of = (uint8_t)((t->alarm_told ? t->told_of : 0) | 1U << *of);
+	t->alarm_told = stands;
+	t->reported_verdict = t->verdict;
+	t->reported_confirmed = out->confirmed;
+	t->changed = false;
+	return true;
 }
 
 bool pl_track_report(struct pl_track *t, const struct pl_settings *settings, const char *match,
                      const char *comm, struct pl_report *out)
 {
-	if (!t->changed)
+	unsigned of;
+
+	(void)settings;
+	if (!take_report(t, match, comm, out, &of))
 		return false;
-	pl_track_describe(t, settings, match, comm, out);
-	const bool stands = t->verdict >= PL_VERDICT_LEAKING;
-	const bool worse =
-		t->verdict > t->reported_verdict || (out->confirmed && !t->reported_confirmed);
-	out->alarm = stands && worse;
-	out->recovered = t->alarm_told && !stands;
-	if (out->recovered)
-		word(t, NULL, 0, out);
-	if (out->alarm)
-		t->told_of = (uint8_t)((t->alarm_told ? t->told_of : 0) | 1U << t->worst);
-	t->alarm_told = stands;
-	t->reported_verdict = t->verdict;
-	t->reported_confirmed = t->judged[t->worst].confirmed;
-	t->changed = false;
+	word(t, of, NULL, 0, out);
 	return true;
 }
 
 /* Makes a report on a track one about a cgroup. */
-static void turn_to_nobody(const struct pl_track *t, const char *match,
+static void turn_to_nobody(const struct pl_track *t, unsigned of, const char *match,
                            const struct pl_track_nobody *nobody, struct pl_report *out)
 {
 	out->subject =
 		(struct pl_subject){ .kind = PL_SUBJECT_CGROUP, .match = match, .cgroup = nobody->path };
 	out->metric = "cgroup";
 	out->where = out->verdict >= PL_VERDICT_GROWING ? nobody->where : "unknown";
-	word(t, nobody, 0, out);
+	word(t, of, nobody, 0, out);
 }
 
 bool pl_track_report_nobody(struct pl_track *t, const struct pl_settings *settings,
                             const char *match, const struct pl_track_nobody *nobody,
                             struct pl_report *out)
 {
-	if (!pl_track_report(t, settings, match, NULL, out))
+	unsigned of;
+
+	(void)settings;
+	if (!take_report(t, match, NULL, out, &of))
 		return false;
-	turn_to_nobody(t, match, nobody, out);
+	turn_to_nobody(t, of, match, nobody, out);
 	return true;
 }
 
@@ -330,36 +415,41 @@ void pl_track_describe_nobody(const struct pl_track *t, const struct pl_settings
                               const char *match, const struct pl_track_nobody *nobody,
                               struct pl_report *out)
 {
-	pl_track_describe(t, settings, match, NULL, out);
-	turn_to_nobody(t, match, nobody, out);
+	(void)settings;
+	describe(t, t->worst, match, NULL, out);
+	turn_to_nobody(t, t->worst, match, nobody, out);
 }
 
 /* Makes a report on a track one about the sum of a match. */
-static void turn_to_sum(const struct pl_track *t, const char *match, uint32_t process_count,
-                        struct pl_report *out)
+static void turn_to_sum(const struct pl_track *t, unsigned of, const char *match,
+                        uint32_t process_count, struct pl_report *out)
 {
 	out->subject = (struct pl_subject){ .kind = PL_SUBJECT_MATCH, .match = match, .comm = match };
-	if (t->worst == PL_TRACKED_THREADS)
+	if (of == PL_TRACKED_THREADS)
 		out->metric = "processes";
 	if (out->cause == PL_CAUSE_THREADS) {
 		out->cause = PL_CAUSE_UNKNOWN;
 		out->unit = "process";
 	}
-	word(t, NULL, process_count, out);
+	word(t, of, NULL, process_count, out);
 }
 
 bool pl_track_report_sum(struct pl_track *t, const struct pl_settings *settings, const char *match,
                          uint32_t process_count, struct pl_report *out)
 {
-	if (!pl_track_report(t, settings, match, match, out))
+	unsigned of;
+
+	(void)settings;
+	if (!take_report(t, match, match, out, &of))
 		return false;
-	turn_to_sum(t, match, process_count, out);
+	turn_to_sum(t, of, match, process_count, out);
 	return true;
 }
 
 void pl_track_describe_sum(const struct pl_track *t, const struct pl_settings *settings,
                            const char *match, uint32_t process_count, struct pl_report *out)
 {
-	pl_track_describe(t, settings, match, match, out);
-	turn_to_sum(t, match, process_count, out);
+	(void)settings;
+	describe(t, t->worst, match, match, out);
+	turn_to_sum(t, t->worst, match, process_count, out);
 }

@@ -76,7 +76,6 @@ bool pl_sum_end(struct pl_sum *s, struct pl_track *t, struct pl_family *family,
 	    !pl_track_report_sum(t, settings, match, s->member_count, out))
 		return false;
 	if (out->alarm)
-		out->alarm = pl_family_may_alarm(family, settings, (uint8_t)out->verdict, out->confirmed,
-		                                 t->now.wall_s);
+		out->alarm = pl_family_may_alarm(family, settings, out);
 	return true;
 }

@@ -380,11 +380,12 @@ static void find_worst(struct pl_track *t)
 			worst = i;
 	t->worst = (uint8_t)worst;
 	t->verdict = t->judged[worst].verdict;
-	t->changed =
-		t->verdict != t->reported_verdict || t->judged[worst].confirmed != t->reported_confirmed;
 	if (t->verdict >= PL_VERDICT_GROWING)
 		pl_explain_attribute(&t->history, tracked_series[worst], t->judged[worst].last.since_s,
 		                     &t->attribution);
+	t->changed = t->verdict != t->reported_verdict ||
+	             (pl_track_is_confirmed(t) && !t->reported_confirmed) ||
+	             pl_track_joined(t) < PL_TRACKED_COUNT;
 }
 
 /* Memory that comes in mappings of its own may run out of these before it runs out of room. */

@@ -92,7 +92,7 @@ struct pl_track {
 	uint8_t reported_verdict;
 	bool reported_confirmed;
 	bool alarm_told;                   /* an alarm was reported and is not over */
-	uint8_t told_of;                   /* bit per enum pl_tracked: what the last alarm was about */
+	uint8_t told_of;                   /* bit per enum pl_tracked: what alarms were last about */
 	bool changed;                      /* pl_track_report() has something to say */
 	struct pl_attribution attribution; /* of the worst series, while it grows */
 	struct pl_places places;           /* by the regions that were read last */
@@ -138,9 +138,19 @@ bool pl_track_is_unmapped(const struct pl_track *track);
 /* The numbers that become series: rate, interval, leaked, detection floor... in real units. */
 void pl_track_findings(const struct pl_track *track, struct pl_findings *out);
 
+/* Whether one of the leaks is confirmed: an alarm that is a FAILURE stays one while it stands. */
+bool pl_track_is_confirmed(const struct pl_track *track);
+
 /*
- * When the verdict changed since the last call: fills *out (kind PROCESS) and returns true.
- * `match` and `comm` are borrowed by *out.
+ * The series (enum pl_tracked) that came to leak as badly beside what was told, where the one is
+ * memory and the other is a number - of threads, descriptors, connections - that memory does not
+ * come with: an alarm is due, one for as long as alarms stand. PL_TRACKED_COUNT: there is none.
+ */
+unsigned pl_track_joined(const struct pl_track *track);
+
+/*
+ * When the verdict changed since the last call, or a leak was confirmed, or joined by another one:
+ * fills *out (kind PROCESS) and returns true. `match` and `comm` are borrowed by *out.
  */
 bool pl_track_report(struct pl_track *track, const struct pl_settings *settings, const char *match,
                      const char *comm, struct pl_report *out);
