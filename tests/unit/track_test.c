@@ -252,6 +252,13 @@ static void memory_then_fds(double t_s, struct pl_values *v)
 	put(v, PL_M_FDS, 40 + floor(20 * since_day(t_s, 5) / HOUR));
 }
 
+/* What memory came with at first goes on when memory does no more. */
+static void no_memory_later(double t_s, struct pl_values *v)
+{
+	connections_leak(t_s, v);
+	put(v, PL_M_ANON, 300 * MIB + 6 * MIB * fmin(t_s, 3 * DAY) / HOUR + hiss(t_s));
+}
+
 static bool is_told(const struct outcome *o, unsigned n, const char *metric, bool confirmed)
 {
 	return n < o->alarms && strcmp(o->alarm_metric[n], metric) == 0 &&
@@ -280,6 +287,9 @@ static void test_joined(void)
 	o = judge(12 * DAY, 60, connections_leak);
 	is_num(o.alarms, 2, "not so the connections that memory was told to come with");
 	is_num(o.silent, 0, "nor are they reported");
+	o = judge(12 * DAY, 60, no_memory_later);
+	is_num(o.alarms, 2, "nor when they go on alone");
+	is_num(o.recoveries, 0, "which is not over");
 }
 
 static void test_urgent(void)

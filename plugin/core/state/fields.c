@@ -222,7 +222,7 @@ static const struct pl_state_field track_fields[] = {
 	INDEX(struct pl_track, reported_verdict, PL_VERDICT_COUNT),
 	FIELD(struct pl_track, reported_confirmed, BOOL),
 	FIELD(struct pl_track, alarm_told, BOOL),
-	INDEX(struct pl_track, told_of, 1U << PL_TRACKED_COUNT),
+	INDEX(struct pl_track, told_of, 2 * PL_TOLD_WITH_COUNTS),
 	FIELD(struct pl_track, changed, BOOL),
 	NESTED(struct pl_track, attribution, attribution_fields),
 	NESTED(struct pl_track, places, places_fields),

@@ -140,24 +140,30 @@ bool pl_track_is_confirmed(const struct pl_track *t)
 	return false;
 }
 
+/* Memory is what leaks, and it comes with threads, descriptors or connections. */
+static bool comes_with_counts(const struct pl_track *t)
+{
+	const enum pl_cause cause = (enum pl_cause)t->attribution.cause;
+
+	return is_bytes(t->worst) &&
+	       (cause == PL_CAUSE_CONNECTIONS || cause == PL_CAUSE_THREADS || cause == PL_CAUSE_FDS);
+}
+
 /*
  * Memory that leaks together with connections named them when it was told. So does a sum that grows
  * by the number of its processes, in either direction.
  */
 static bool is_explained(const struct pl_track *t, unsigned tracked)
 {
-	const enum pl_cause cause = (enum pl_cause)t->attribution.cause;
 	const bool is_sum = t->ident.pid == 0;
 
-	if (!is_bytes(t->worst) || (is_bytes(tracked) && !is_sum))
-		return false;
-	return cause == PL_CAUSE_CONNECTIONS || cause == PL_CAUSE_THREADS || cause == PL_CAUSE_FDS;
+	return (!is_bytes(tracked) || is_sum) && comes_with_counts(t);
 }
 
 unsigned pl_track_joined(const struct pl_track *t)
 {
 	bool told_bytes = false;
-	bool told_counts = false;
+	bool told_counts = t->told_of & PL_TOLD_WITH_COUNTS;
 
 	for (unsigned i = 0; i < PL_TRACKED_COUNT; i++)
 		if (t->told_of >> i & 1)
@@ -350,6 +356,16 @@ static unsigned recovered_of(const struct pl_track *t)
 	return t->worst;
 }
 
+static void note_told(struct pl_track *t, unsigned of)
+{
+	unsigned told = t->alarm_told ? t->told_of : 0;
+
+	told |= 1U << of;
+	if (is_bytes(of) && comes_with_counts(t))
+		told |= PL_TOLD_WITH_COUNTS;
+	t->told_of = (uint8_t)told;
+}
+
 /* All but the words; *of is the series that the report is about. */
 static bool take_report(struct pl_track *t, const char *match, const char *comm,
                         struct pl_report *out, unsigned *of)
@@ -367,7 +383,7 @@ static bool take_report(struct pl_track *t, const char *match, const char *comm,
 	out->alarm = stands && (worse || joined < PL_TRACKED_COUNT);
 	out->recovered = recovered;
 	if (out->alarm)
-		t->told_of = (uint8_t)((t->alarm_told ? t->told_of : 0) | 1U << *of);
+		note_told(t, *of);
 	t->alarm_told = stands;
 	t->reported_verdict = t->verdict;
 	t->reported_confirmed = out->confirmed;

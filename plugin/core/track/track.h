@@ -63,6 +63,9 @@ struct pl_maps {
 	struct pl_maps_point now;
 };
 
+/* Beside the series that were told of: an alarm named threads, descriptors or connections. */
+#define PL_TOLD_WITH_COUNTS (1U << PL_TRACKED_COUNT)
+
 struct pl_track {
 	struct pl_ident ident;
 	double time_scale;
