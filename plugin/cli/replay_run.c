@@ -78,6 +78,17 @@ static int grow(struct replay *r)
 	return 0;
 }
 
+/* A row whose start time is blank is of the process that has this pid now. */
+static struct pl_ident find_ident(const struct replay *r, struct pl_ident ident)
+{
+	if (ident.start_ticks > 0 || !r->trace.has_start)
+		return ident;
+	for (size_t i = r->count; i-- > 0;)
+		if (!r->processes[i]->gone && r->processes[i]->track.ident.pid == ident.pid)
+			return r->processes[i]->track.ident;
+	return ident;
+}
+
 /* The process of a row: known, or new. NULL when out of memory. */
 static struct process *find_process(struct replay *r, struct pl_ident ident)
 {
@@ -206,9 +217,12 @@ static int take_sample(struct replay *r, const struct pl_sample *sample)
 		pl_family_begin(&r->family, sample->time);
 		pl_sum_begin(&r->members);
 	}
-	struct process *p = find_process(r, sample->ident);
+	struct process *p = find_process(r, find_ident(r, sample->ident));
 	if (!p)
 		return -ENOMEM;
+	/* said twice: it would be added to itself in the sum of the trace */
+	if (p->seen_tick == r->tick)
+		return 0;
 	if (r->count > count)
 		end_replaced(r, p);
 	if (p->gone) {
@@ -229,7 +243,7 @@ static int take_sample(struct replay *r, const struct pl_sample *sample)
 static int take_line(struct replay *r, const char *name, size_t number, const char *line,
                      size_t len, struct pl_sample *sample)
 {
-	const char *problem = NULL;
+	struct pl_trace_problem problem;
 	int err;
 
 	if (len == 0 || (len == 1 && line[0] == '\r'))
@@ -239,10 +253,12 @@ static int take_line(struct replay *r, const char *name, size_t number, const ch
 		err = pl_trace_header(line, len, &r->trace, &problem);
 	else
 		err = pl_trace_row(&r->trace, line, len, sample, &problem);
-	if (err) {
-		pl_cli_say("%s:%zu: %s\n", name, number, problem);
+	if (err && problem.field > 0)
+		pl_cli_say("%s:%zu: field %zu: %s\n", name, number, problem.field, problem.what);
+	else if (err)
+		pl_cli_say("%s:%zu: %s\n", name, number, problem.what);
+	if (err)
 		return err;
-	}
 	return is_header ? 0 : take_sample(r, sample);
 }
 
@@ -298,6 +314,8 @@ static int read_all(struct replay *r, int fd, const char *name, char *buffer)
 		pl_cli_say("%s:1: there is no header\n", name);
 		return -EBADMSG;
 	}
+	if (r->tick == 0)
+		pl_cli_say("%s: there are no rows: nothing was judged\n", name);
 	return r->tick ? end_tick(r) : 0;
 }
 

@@ -129,9 +129,22 @@ def test_input():
     for text, line, what in ((b"", 1, "an empty file"), (b"pid,anon_bytes\n", 1, "no time"),
                              (b"time,anon_bytes\n1,2\n2,x\n", 3, "no number"),
                              (b"time,anon_bytes\n1,2,3\n", 2, "too many fields"),
+                             (b"time,anon_bytes\n1,2\n1700000000000,2\n", 3, "milliseconds"),
                              (b"time,anon_bytes\n" + b"1" * (3 << 20), 2, "an endless line")):
         code, _, err = replay("-", text=text)
         ok(code == 2 and err.startswith("<stdin>:%d: " % line), "%s: line %d" % (what, line), err)
+    _, _, err = replay("-", text=b"time,pid,anon_bytes\n1,2,3\n1,2,many\n")
+    ok(err == "<stdin>:3: field 3: not a number in range\n", "the field is told", err)
+    code, out, err = replay("-", text=b"time,anon_bytes\n")
+    ok(code == 0 and lines(out)[-1]["processes"] == 0 and "no rows" in err,
+       "without rows nothing is wrong, and that is said", code, err)
+    rows = leak().splitlines(True)
+    ok(replay("-", text=rows[0] + b"".join(row + row for row in rows[1:]))[1] ==
+       replay("-", text=leak())[1], "rows that are there twice count once")
+    blank = [row if i % 7 == 1 else row.replace(b",1699990000,", b",,")
+             for i, row in enumerate(rows)]
+    ok(replay("-", text=b"".join(blank))[1] == replay("-", text=leak())[1],
+       "a row without its start time is of the process that has this pid")
     other = b"".join(b"%d,78,1699990001,1000000\n" % (1700000000 + i * 60) for i in range(4320))
     rows = leak().splitlines(True)
     mixed = rows[0] + b"".join(a + b for a, b in zip(rows[1:], other.splitlines(True)))

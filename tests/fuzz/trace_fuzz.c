@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *at = (const char *)data;
 	const char *end = at + size;
-	const char *problem = NULL;
+	struct pl_trace_problem problem = { 0 };
 	struct pl_trace trace;
 	bool header = true;
 
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct pl_sample sample = { 0 };
 		const int err = header ? pl_trace_header(at, len, &trace, &problem)
 		                       : pl_trace_row(&trace, at, len, &sample, &problem);
-		fuzz_expect(err == 0 || (err == -EBADMSG && problem != NULL));
+		fuzz_expect(err == 0 || (err == -EBADMSG && problem.what != NULL));
 		if (header && err != 0)
 			return 0;
 		fuzz_expect(header || err != 0 || sample.ident.pid >= 0);

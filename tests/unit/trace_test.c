@@ -6,7 +6,7 @@
 
 static struct pl_trace trace;
 static struct pl_sample sample;
-static const char *problem;
+static struct pl_trace_problem problem;
 
 static int header(const char *line)
 {
@@ -51,9 +51,10 @@ static void test_rows(void)
 static void test_faults(void)
 {
 	is_num(header("pid,anon_bytes"), -EBADMSG, "a header without a time");
-	ok(strstr(problem, "time"), "says so");
+	ok(strstr(problem.what, "time") && problem.field == 0, "says so");
 	is_num(header("time,pid"), -EBADMSG, "a header without a metric");
 	is_num(header("time,anon_bytes,anon_bytes"), -EBADMSG, "a column twice");
+	is_num(problem.field, 3, "which one");
 	is_num(header("time,\"anon_bytes"), -EBADMSG, "an open quote");
 	is_num(header("time,pid,anon_bytes"), 0, "a good header");
 	static const char *const bad[] = { "1,1,x",          "1,1,-5",
@@ -66,8 +67,8 @@ static void test_faults(void)
 		                               "1,4294967296,1", "1,1,1e30",
 		                               "1e300,1,1" };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		problem = NULL;
-		ok(row(bad[i]) == -EBADMSG && problem, bad[i]);
+		problem.what = NULL;
+		ok(row(bad[i]) == -EBADMSG && problem.what, bad[i]);
 	}
 }
 

@@ -7,6 +7,15 @@
 /* Columns that are not metrics. */
 enum { COLUMN_IGNORED = -1, COLUMN_TIME = -2, COLUMN_PID = -3, COLUMN_START = -4 };
 
+/* Greater times are in milliseconds: as seconds they would be past the year 5000. */
+#define LATEST_TIME_S 1e11
+
+static int wrong(struct pl_trace_problem *problem, size_t field, const char *what)
+{
+	*problem = (struct pl_trace_problem){ field, what };
+	return -EBADMSG;
+}
+
 struct field {
 	const char *text;
 	size_t len;
@@ -72,7 +81,8 @@ static int16_t column_named(const struct field *f)
 	return pl_metric_find(f->text, f->len, &id) ? (int16_t)id : COLUMN_IGNORED;
 }
 
-int pl_trace_header(const char *line, size_t len, struct pl_trace *out, const char **problem)
+int pl_trace_header(const char *line, size_t len, struct pl_trace *out,
+                    struct pl_trace_problem *problem)
 {
 	struct pl_trace trace = { .column_count = 0 };
 	const char *at = line;
@@ -86,22 +96,23 @@ int pl_trace_header(const char *line, size_t len, struct pl_trace *out, const ch
 	while (more) {
 		struct field f;
 		if (trace.column_count == PL_TRACE_MAX_COLUMNS)
-			return *problem = "too many columns", -EBADMSG;
+			return wrong(problem, 0, "too many columns");
 		if (!next_field(&at, end, &f, &more))
-			return *problem = "a quote in the header is not closed", -EBADMSG;
+			return wrong(problem, trace.column_count + 1, "a quote is not closed");
 		trim(&f);
 		const int16_t column = column_named(&f);
 		for (size_t i = 0; column != COLUMN_IGNORED && i < trace.column_count; i++)
 			if (trace.column[i] == column)
-				return *problem = "a column is there twice", -EBADMSG;
+				return wrong(problem, trace.column_count + 1, "the column is there twice");
 		trace.column[trace.column_count++] = column;
 		has_time |= column == COLUMN_TIME;
+		trace.has_start |= column == COLUMN_START;
 		has_metric |= column >= 0;
 	}
 	if (!has_time)
-		return *problem = "the header names no column \"time\"", -EBADMSG;
+		return wrong(problem, 0, "the header names no column \"time\"");
 	if (!has_metric)
-		return *problem = "the header names no column that is known, like \"anon_bytes\"", -EBADMSG;
+		return wrong(problem, 0, "the header names no column that is known, like \"anon_bytes\"");
 	*out = trace;
 	return 0;
 }
@@ -193,7 +204,7 @@ static bool take_field(struct row *row, int16_t column, const struct field *f)
 	if (column == COLUMN_TIME) {
 		row->out->time = (struct pl_time){ .mono_s = real, .wall_s = real };
 		row->has_time = true;
-		return real < 1e15;
+		return real < LATEST_TIME_S;
 	}
 	if (column == COLUMN_PID) {
 		row->out->ident.pid = (int32_t)integer;
@@ -201,11 +212,11 @@ static bool take_field(struct row *row, int16_t column, const struct field *f)
 	}
 	row->start_s = real;
 	row->has_start = true;
-	return real < 1e15;
+	return real < LATEST_TIME_S;
 }
 
 int pl_trace_row(const struct pl_trace *trace, const char *line, size_t len, struct pl_sample *out,
-                 const char **problem)
+                 struct pl_trace_problem *problem)
 {
 	struct row row = { .out = out };
 	const char *at = line;
@@ -217,17 +228,19 @@ int pl_trace_row(const struct pl_trace *trace, const char *line, size_t len, str
 	for (size_t i = 0; more; i++) {
 		struct field f;
 		if (i == trace->column_count)
-			return *problem = "more fields than the header names", -EBADMSG;
+			return wrong(problem, 0, "more fields than the header names");
 		if (!next_field(&at, end, &f, &more))
-			return *problem = "a quote is not closed", -EBADMSG;
+			return wrong(problem, i + 1, "a quote is not closed");
 		if (trace->column[i] == COLUMN_IGNORED)
 			continue;
 		trim(&f);
 		if (f.len > 0 && !take_field(&row, trace->column[i], &f))
-			return *problem = "a field is not a number in range", -EBADMSG;
+			return wrong(problem, i + 1,
+			             trace->column[i] == COLUMN_TIME ? "the time is not in Unix seconds"
+			                                             : "not a number in range");
 	}
 	if (!row.has_time)
-		return *problem = "the time is missing", -EBADMSG;
+		return wrong(problem, 0, "the time is missing");
 	out->age_s = row.has_start ? out->time.wall_s - row.start_s : -1;
 	out->ident.start_ticks = row.has_start ? (uint64_t)(row.start_s * 100 + 0.5) : 0;
 	return 0;
