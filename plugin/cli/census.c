@@ -18,9 +18,12 @@
 
 static const char program[] = "procleak census";
 
+#define STRETCHED_S_MAX 120
+
 struct request {
 	int32_t pid;
 	bool json;
+	bool has_interval; /* asked for */
 	const char *proc_root;
 	struct pl_census_options options;
 };
@@ -42,7 +45,8 @@ static void print_help(void)
 		"of Go, goroutines and size classes of what its collections found alive.\n"
 		"It finds what grows: a cache that fills looks the same. Contents are never shown.\n"
 		"\n"
-		"  --interval SECONDS  between the first look and the last one (default 30)\n"
+		"  --interval SECONDS  between the first look and the last one (default 30; of Go up to\n"
+		"                      120 when it seldom collects its garbage)\n"
 		"  --pages N           effort: 4 N pages of the heap are read at each of 6 looks, and up "
 		"to\n"
 		"                      2 N of those that are new; of Go, records of 64 N spans (default\n"
@@ -91,6 +95,7 @@ static bool take_option(int option, struct request *request)
 
 	switch (option) {
 	case OPT_INTERVAL:
+		request->has_interval = true;
 		return parse_number("--interval", optarg, 1, 86400, &request->options.interval_s);
 	case OPT_PAGES:
 		good = parse_number("--pages", optarg, PL_CENSUS_PAGES_MIN, PL_CENSUS_PAGES_MAX, &number);
@@ -180,18 +185,30 @@ static bool wait_until(double due_s, double end_s)
 	return false;
 }
 
+/* Of a program that seldom collects its garbage little shows in half a minute. */
+static void stretch(const struct request *request, struct pl_census *census, double begun_s,
+                    double *end_s)
+{
+	const double longer_s = pl_census_longer_s(census);
+
+	if (request->has_interval || longer_s <= 0 || longer_s > STRETCHED_S_MAX)
+		return;
+	pl_census_stretch(census, longer_s);
+	*end_s = begun_s + longer_s;
+}
+
 static int run_census(const struct request *request, const struct pl_procfs *fs,
                       struct pl_census_report *out)
 {
 	struct pl_census *census = NULL;
 	struct pl_host host;
+	const double begun_s = now_s();
+	double end_s = begun_s + request->options.interval_s;
 	double due_s;
-	double end_s;
 	int err;
 
 	pl_sample_host(fs, &host);
-	end_s = now_s() + request->options.interval_s;
-	err = pl_census_begin(&census, fs, &host, request->pid, &request->options, now_s());
+	err = pl_census_begin(&census, fs, &host, request->pid, &request->options, begun_s);
 	if (err < 0)
 		return err;
 	while (err == 0 && (due_s = pl_census_due_s(census)) >= 0) {
@@ -199,6 +216,8 @@ static int run_census(const struct request *request, const struct pl_procfs *fs,
 			err = -EINTR;
 		else
 			err = pl_census_step(census, now_s());
+		if (err == 0)
+			stretch(request, census, begun_s, &end_s);
 	}
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);

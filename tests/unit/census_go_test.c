@@ -220,6 +220,9 @@ struct life {
 	uint64_t seed;
 };
 
+/* After each look: the interval that would tell more. */
+static double longer_s[PL_CENSUS_LOOKS];
+
 static int take_census(const struct life *life, struct pl_census_report *out)
 {
 	const struct pl_census_options options = { .page_count = life->page_count,
@@ -249,6 +252,7 @@ static int take_census(const struct life *life, struct pl_census_report *out)
 			collect(now_s - 70.1 - 0.01 * (life->collections - 1 - i));
 		show();
 		err = pl_census_step(census, now_s);
+		longer_s[look] = pl_census_longer_s(census);
 	}
 	if (err == 0)
 		err = pl_census_finish(census, out);
@@ -422,6 +426,13 @@ static void test_collections(void)
 	is_num(take_census(&life, &report), 0, "no collection in between");
 	ok(report.inconclusive && strstr(report.reason, "ended 0 times") && report.entry_count == 0,
 	   "tells nothing, and why");
+	ok(longer_s[1] > 59.9 && longer_s[1] < 60.1 && longer_s[4] > 0,
+	   "after having asked to look for twice as long");
+	ok(longer_s[5] <= 0, "but not at the end");
+	begin_heap(&layouts[2], 300);
+	life.collections = 2;
+	is_num(take_census(&life, &report), 0, "two collections between any two looks");
+	ok(longer_s[1] <= 0 && longer_s[2] <= 0 && longer_s[4] <= 0, "are enough");
 	begin_heap(&layouts[2], 300);
 	life = (struct life){ leak_until_last, 1, true, 256, 1 };
 	is_num(take_census(&life, &report), 0, "no collection before the last look");

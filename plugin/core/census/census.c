@@ -653,6 +653,18 @@ static uint32_t cycles_of(const struct pl_census *census)
 	return census->go.cycles_last - census->go.cycles_first;
 }
 
+double pl_census_longer_s(const struct pl_census *census)
+{
+	const uint32_t steps = census->looks > 0 ? census->looks - 1 : 0;
+
+	if (!census->runtime.go || steps == 0 || census->looks == PL_CENSUS_LOOKS)
+		return 0;
+	/* collections come when they like: twice as many as are needed are to be expected */
+	return cycles_of(census) * PL_CENSUS_STEPS >= 2 * PL_CENSUS_GO_CYCLES_MIN * steps
+	           ? 0
+	           : 2 * census->options.interval_s;
+}
+
 static bool has_too_few_cycles(const struct pl_census *census)
 {
 	return census->runtime.go &&

@@ -84,6 +84,10 @@ double pl_census_due_s(const struct pl_census *census);
 /* Spreads the looks that are still to come over another interval. */
 void pl_census_stretch(struct pl_census *census, double interval_s);
 
+/* The interval to stretch to, in seconds, when a collected heap has so far seen too few collections
+ * to tell anything by the last look; 0: it is long enough. */
+double pl_census_longer_s(const struct pl_census *census);
+
 /* For how long the last look held the target's mmap lock. */
 double pl_census_held_s(const struct pl_census *census);
 

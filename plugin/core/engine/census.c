@@ -289,17 +289,21 @@ void pl_engine_step_census(struct pl_engine *engine)
 		post(engine, process);
 }
 
-/* The first look tells how far apart MaxLockTime wants them. */
+/* The first look tells how far apart MaxLockTime wants them, later ones whether Go collects too
+ * seldom. */
 static void plan_next(struct pl_engine *engine)
 {
 	struct pl_engine_census *census = engine->census;
 	const double rest_s =
 		pl_budget_rest_s(&engine->budget, pl_census_held_s(census->run.census) * 1e6);
+	const double longer_s = pl_census_longer_s(census->run.census);
 	double due_s;
 
 	if (!census->looked)
 		pl_census_stretch(census->run.census,
 		                  fmax(census->run.options.interval_s, PL_CENSUS_STEPS * rest_s));
+	else if (longer_s > 0 && longer_s <= INTERVAL_MAX_S)
+		pl_census_stretch(census->run.census, longer_s);
 	census->looked = true;
 	due_s = pl_census_due_s(census->run.census);
 	census->due_s = due_s < 0 ? engine->now.mono_s : due_s;
