@@ -417,6 +417,17 @@ static void test_measure(void)
 	hits[3].offset_bytes = hits[4].offset_bytes = hits[5].offset_bytes = hits[2].offset_bytes = 24;
 	pl_census_entries_measure(hits, 6, &out);
 	ok(out.object_bytes == 96 && out.in_chunks && out.offset_bytes == 24, "or as their chunks");
+	for (uint16_t i = 0; i < 6; i++)
+		hits[i] = (struct pl_census_hit){ .page = 1,
+			                              .word = (uint16_t)(100 + 5 * i),
+			                              .chunk_bytes = 496,
+			                              .offset_bytes = 24 + 40u * i };
+	pl_census_entries_measure(hits, 6, &out);
+	ok(out.object_bytes == 40 && !out.in_chunks, "many in one chunk are elements of an array");
+	for (uint16_t i = 0; i < 6; i++)
+		hits[i].word = (uint16_t)(100 + 62 * i + 5 * i);
+	pl_census_entries_measure(hits, 6, &out);
+	ok(out.object_bytes == 496 && out.in_chunks, "one in each, wherever, is not");
 	pl_census_entries_measure(hits, 0, &out);
 	is_num(out.object_bytes, 0, "nothing tells nothing");
 }

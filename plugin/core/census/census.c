@@ -28,6 +28,7 @@
 #define CHUNKED_SHARE_MIN 0.1
 #define CHUNKS_PER_PAGE_MAX (PL_CENSUS_PAGE_WORDS_MAX / 4)
 #define PERCENT_95 1.96
+#define LOOK_ERROR_SHARE 0.005 /* of a growth */
 /* Objects of Python that are asked how large they are; fewer do not tell it. */
 #define PYTHON_MEASURED_MAX 512
 #define PYTHON_MEASURED_MIN 4
@@ -612,11 +613,14 @@ static enum pl_census_kind kind_of(const struct pl_census_name *name)
 	return name->is_type ? PL_CENSUS_TYPE : PL_CENSUS_POINTER;
 }
 
-/* A collection leaves what was new as it ran as well: as much as chance would, or more. */
+/* A look is no instant, however much of the heap it sees; and a collection leaves what was new as
+ * it ran as well: as much as chance would, or more. */
 static double error_of(const struct pl_census *census, const struct pl_census_growth *growth)
 {
-	return census->runtime.go ? hypot(growth->error_count, sqrt(fmax(growth->growth_count, 0)))
-	                          : growth->error_count;
+	const double growth_count = fmax(growth->growth_count, 0);
+	const double error = hypot(growth->error_count, LOOK_ERROR_SHARE * growth_count);
+
+	return census->runtime.go ? hypot(error, sqrt(growth_count)) : error;
 }
 
 static void write_entry(const struct pl_census *census, const struct pl_census_candidate *candidate,

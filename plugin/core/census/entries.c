@@ -103,6 +103,17 @@ static bool winner(const struct votes *votes, double share, uint64_t *out)
 	return true;
 }
 
+static uint64_t chunk_start(const struct pl_census_hit *hit)
+{
+	return hit->word * UINT64_C(8) - hit->offset_bytes;
+}
+
+static bool same_chunk(const struct pl_census_hit *a, const struct pl_census_hit *b)
+{
+	return a->page == b->page && a->chunk_bytes > 0 && b->chunk_bytes > 0 &&
+	       chunk_start(a) == chunk_start(b);
+}
+
 void pl_census_entries_measure(const struct pl_census_hit *hits, size_t count,
                                struct pl_census_candidate *out)
 {
@@ -110,6 +121,8 @@ void pl_census_entries_measure(const struct pl_census_hit *hits, size_t count,
 	struct votes offsets = { 0 };
 	struct votes distances = { 0 };
 	uint64_t offset = 0;
+	size_t neighbours = 0;
+	bool placed;
 
 	for (size_t i = 0; i < count; i++) {
 		if (hits[i].chunk_bytes > 0) {
@@ -117,11 +130,15 @@ void pl_census_entries_measure(const struct pl_census_hit *hits, size_t count,
 			vote(&offsets, hits[i].offset_bytes);
 		}
 		/* allocators without chunks keep objects of one size side by side */
+		neighbours += i > 0 && same_chunk(&hits[i - 1], &hits[i]);
 		if (i > 0 && hits[i].page == hits[i - 1].page)
 			vote(&distances, (hits[i].word - hits[i - 1].word) * UINT64_C(8));
 	}
-	out->in_chunks = chunks.total * UINT64_C(2) > count && winner(&chunks, 0.5, &out->object_bytes);
-	if (out->in_chunks && winner(&offsets, 0.3, &offset))
+	placed = winner(&offsets, 0.3, &offset);
+	/* at any place of a chunk that holds many: elements of an array (std::deque, a table) */
+	out->in_chunks = chunks.total * UINT64_C(2) > count && (placed || neighbours * 2 <= count) &&
+	                 winner(&chunks, 0.5, &out->object_bytes);
+	if (out->in_chunks && placed)
 		out->offset_bytes = (uint32_t)offset;
 	if (!out->in_chunks && (distances.total < 3 || !winner(&distances, 0.3, &out->object_bytes)))
 		out->object_bytes = 0;
