@@ -209,6 +209,45 @@ static void test_chunks(void)
 	is_num(pl_census_chunk_request_min(32), 1, "the smallest chunk holds anything");
 }
 
+/* Of a thread's arena, chunks in use have a flag for that; free ones, and the rest of the heap,
+ * have not. */
+static void test_arenas(void)
+{
+	static const size_t sizes[] = { 1056 };
+	static const size_t aligned[] = { 4080, 4112 };
+	static struct heap heap;
+	struct pl_census_chunk chunks[PAGE_WORDS / 4];
+	size_t count;
+
+	heap = (struct heap){ .rest_is_there = true };
+	lay_chunks(&heap, 0, aligned, 2);
+	/* as posix_memalign leaves them: each second one is free */
+	for (size_t at = 1, i = 0; at < HEAP_WORDS; at += aligned[i++ % 2] / 8) {
+		if (i % 2 == 0)
+			continue;
+		heap.words[at] = 4112 | 4;
+		heap.words[at - 1] = 4080;
+	}
+	count = find(&heap, chunks);
+	ok(count == 2 && chunks[0].free && chunks[1].bytes == 4112 && !chunks[1].free,
+	   "chunks in use between free ones");
+	heap.words[511] |= 1;
+	count = find(&heap, chunks);
+	ok(count == 1 && chunks[0].word == 511, "one that is not free has the flag");
+	heap = (struct heap){ .rest_is_there = true };
+	lay_chunks(&heap, 0, sizes, 1);
+	for (size_t at = 1; at < HEAP_WORDS; at += 132)
+		heap.words[at] |= 4;
+	heap.words[1 + 132] = 1056 | 1;
+	heap.words[1 + 2 * 132] = 1056 | 4;
+	heap.words[2 * 132] = 1056;
+	is_num(find(&heap, chunks), 4, "a free one among them breaks no chain");
+	ok(!chunks[0].free && chunks[1].free && !chunks[2].free, "and is known to be free");
+	heap.words[1 + 2 * 132] |= 1;
+	count = find(&heap, chunks);
+	ok(count == 2 && chunks[0].word == 1 + 2 * 132, "one in use that has not the flag does");
+}
+
 /* Links chunk `from` to `to` bytes from the begin of the heap, as glibc's lists of small chunks. */
 static void link_cached(struct heap *heap, const struct pl_census_chunk *from, uint64_t to)
 {
@@ -388,6 +427,7 @@ int main(void)
 	test_maps();
 	test_pages();
 	test_chunks();
+	test_arenas();
 	test_cached();
 	test_words();
 	return tap_done();

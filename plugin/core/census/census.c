@@ -721,7 +721,7 @@ static const char *why_nothing(const struct pl_census *census, const struct cand
 		return "the heap hardly grew, and no kind of object by more than chance";
 	return has_no_sizes(census) ? without_types
 	                            : "the heap grew, but no kind of object by more than chance "
-	                              "(objects that become larger are not told)";
+	                              "(buffers of many sizes, or that become larger, are not told)";
 }
 
 /* Why nothing is told, and what was not seen. */

@@ -51,6 +51,24 @@ static bool agrees_with_previous(const struct page *page, size_t i)
 	return bytes / 8 > i || size_of(page->words[i - bytes / 8]) == bytes;
 }
 
+/*
+ * Chunks in use of any arena but the main one say so; those that are free do not, and the rest of
+ * the heap (top) does not. Whether the chunk at `next` is free tells the one behind it: taken as so
+ * where that is out of the page.
+ */
+static bool same_arena(const struct page *page, size_t i, size_t next)
+{
+	const uint64_t word = page->words[i];
+	const uint64_t next_word = page->words[next];
+	const size_t end = next + size_of(next_word) / 8;
+
+	if (((next_word ^ word) & FLAG_OTHER_ARENA) == 0)
+		return true;
+	if ((word & FLAG_OTHER_ARENA) == 0)
+		return (next_word & FLAG_PREVIOUS_IN_USE) == 0;
+	return end >= page->count || (page->words[end] & FLAG_PREVIOUS_IN_USE) == 0;
+}
+
 static void link_chains(struct page *page)
 {
 	memset(page->chain, 0, page->count * sizeof(page->chain[0]));
@@ -63,7 +81,7 @@ static void link_chains(struct page *page)
 			continue;
 		if (next >= page->count)
 			page->chain[i] = 1;
-		else if (page->chain[next] > 0 && ((page->words[next] ^ word) & FLAG_OTHER_ARENA) == 0)
+		else if (page->chain[next] > 0 && same_arena(page, i, next))
 			page->chain[i] = (uint16_t)(page->chain[next] + 1);
 	}
 }
@@ -71,17 +89,25 @@ static void link_chains(struct page *page)
 /* Follows boundaries beyond the page. Sets *free_at_end for the chunk that leads out of it. */
 static unsigned follow(const struct page *page, size_t i, unsigned links, bool *free_at_end)
 {
-	const uint64_t arena = page->words[i] & FLAG_OTHER_ARENA;
-	uint64_t address = page->address + i * 8 + size_of(page->words[i]);
+	uint64_t before = page->words[i];
+	uint64_t address = page->address + i * 8 + size_of(before);
+	bool must_be_free = false; /* the one that led here: see same_arena() */
 
 	for (unsigned seen = 0; seen < links; seen++) {
 		uint64_t word;
+		bool differs;
 
-		if (!page->peek(page->ctx, address, &word) || !plausible(word) ||
-		    (word & FLAG_OTHER_ARENA) != arena)
+		if (!page->peek(page->ctx, address, &word) || !plausible(word))
+			return seen;
+		if (must_be_free && (word & FLAG_PREVIOUS_IN_USE) != 0)
+			return seen - 1;
+		differs = ((word ^ before) & FLAG_OTHER_ARENA) != 0;
+		must_be_free = differs && (word & FLAG_OTHER_ARENA) == 0;
+		if (differs && !must_be_free && (word & FLAG_PREVIOUS_IN_USE) != 0)
 			return seen;
 		if (seen == 0)
 			*free_at_end = (word & FLAG_PREVIOUS_IN_USE) == 0;
+		before = word;
 		address += size_of(word);
 	}
 	return links;
