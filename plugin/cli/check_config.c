@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -22,6 +23,7 @@ struct check {
 	bool loaded;      /* LoadPlugin procleak was seen, or a form that needs none */
 	bool auto_load;   /* AutoLoadPlugin true */
 	bool early_block; /* a block before LoadPlugin, which collectd ignores */
+	bool cut;         /* a part of the files could not be read */
 };
 
 static const char usage[] =
@@ -112,19 +114,31 @@ static void check_item(void *ctx, const oconfig_item_t *item)
 	pl_collectd_translate(check->config, item, pl_conf_place, where, &check->faults);
 }
 
+/* It could not be read again, once its form was guessed. */
+static bool is_pipe(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 static int check_file(struct check *check, const char *path, enum form form)
 {
 	int error;
 
 	if (access(path, R_OK) != 0) {
 		error = -errno;
+	} else if (form == FORM_GUESS && is_pipe(path)) {
+		pl_cli_say("procleak check-config: %s can be read once: say --collectd or --ini\n", path);
+		return PL_EXIT_USAGE;
 	} else if ((form == FORM_GUESS ? guess_form(path) : form) == FORM_INI) {
 		error = pl_config_read_ini(check->config, path, &check->faults);
 		check->loaded = true;
 	} else {
 		error = pl_conf_read(path, "procleak", check_item, check, &check->faults);
 	}
-	if (error == 0)
+	check->cut |= error > 0;
+	if (error >= 0)
 		return PL_EXIT_OK;
 	pl_cli_say("procleak check-config: %s: %s\n", path, strerror(-error));
 	return PL_EXIT_USAGE;
@@ -197,10 +211,12 @@ static int check_files(int count, char **paths, enum form form, bool quiet)
 		fputs("procleak check-config: out of memory\n", stderr);
 		status = PL_EXIT_USAGE;
 	}
-	if (status == PL_EXIT_OK && !check.loaded && !check.early_block)
+	if (status == PL_EXIT_OK && !check.cut && !check.loaded && !check.early_block)
 		pl_config_fault(&check.faults, fallback ? fallback : paths[0],
 		                "procleak is not loaded: there is no LoadPlugin procleak");
-	if (status == PL_EXIT_OK && check.loaded && !quiet)
+	if (status == PL_EXIT_OK && check.cut && !quiet)
+		puts("what would be watched is not known: not all could be read");
+	else if (status == PL_EXIT_OK && check.loaded && !quiet)
 		print_summary(&check);
 	if (status == PL_EXIT_OK && check.faults.count > 0)
 		status = PL_EXIT_ALARM;

@@ -31,6 +31,7 @@ struct reading {
 	struct pl_config_faults *faults;
 	int depth;
 	const char *filter; /* of the files of an included directory, or NULL */
+	bool *cut;          /* set when the rest of a file could not be read */
 };
 
 struct parser {
@@ -411,6 +412,7 @@ static int read_file(const struct reading *reading, const char *path)
 			handle_item(reading, &item);
 		free_item(&item);
 	}
+	*reading->cut |= parser.failed;
 	free(text);
 	return 0;
 }
@@ -438,24 +440,32 @@ static int read_directory(const struct reading *reading, const char *path)
 	return 0;
 }
 
+/* A pipe may be named, to be read from; one that lies about would never end. */
 static int read_path(const struct reading *reading, const char *path)
 {
 	struct stat st;
 
 	if (stat(path, &st) != 0)
 		return -errno;
+	if (reading->depth > 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		pl_config_fault(reading->faults, path, "is neither a file nor a directory");
+		return 0;
+	}
 	return S_ISDIR(st.st_mode) ? read_directory(reading, path) : read_file(reading, path);
 }
 
 int pl_conf_read(const char *path, const char *plugin, pl_conf_item_fn *item, void *ctx,
                  struct pl_config_faults *faults)
 {
+	bool cut = false;
 	const struct reading reading = {
 		.plugin = plugin,
 		.item = item,
 		.ctx = ctx,
 		.faults = faults,
+		.cut = &cut,
 	};
+	const int error = read_path(&reading, path);
 
-	return read_path(&reading, path);
+	return error == 0 && cut ? 1 : error;
 }

@@ -17,7 +17,8 @@ typedef void pl_conf_item_fn(void *ctx, const oconfig_item_t *item);
 /*
  * Reads a file, and what it includes in the place where it does. Errors of syntax go to `faults`,
  * and so do characters that collectd drops inside of a block <Plugin `plugin`>.
- * Returns 0, also when there were faults; -errno when `path` itself cannot be read.
+ * Returns 0, also when there were faults; 1 when the rest of a file could not be read for one;
+ * -errno when `path` itself cannot be read.
  */
 int pl_conf_read(const char *path, const char *plugin, pl_conf_item_fn *item, void *ctx,
                  struct pl_config_faults *faults);

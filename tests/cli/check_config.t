@@ -16,10 +16,10 @@ HEAD = "LoadPlugin procleak\n<Plugin procleak>\n"
 TAIL = "</Plugin>\n"
 
 
-def check(*arguments):
+def check(*arguments, stdin=None):
     """Exit code and output of check-config."""
-    run = subprocess.run([PROCLEAK, "check-config", *arguments], stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, timeout=60, check=False)
+    run = subprocess.run([PROCLEAK, "check-config", *arguments], stdin=stdin,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
     return run.returncode, run.stdout.decode("utf-8", "replace")
 
 
@@ -147,6 +147,20 @@ with tempfile.TemporaryDirectory() as directory:
         f.write('LoadPlugin procleak\nInclude "%s/none.conf"\n' % directory)
     code, out = check(top)
     ok(code == 1 and "top.conf:2: Include:" in out and "No such file" in out, "no such file", out)
+    pipe = os.path.join(conf_d, "pipe.conf")
+    os.mkfifo(pipe)
+    code, out = check(conf_d)
+    ok(code == 1 and pipe + ": is neither a file nor a directory" in out,
+       "a pipe that lies about is not waited for", out)
+    with open(loop, "w", encoding="ascii") as f:
+        f.write(HEAD + 'Process "a"\n' + TAIL)
+    code, out = check("--collectd", "/dev/fd/0", stdin=subprocess.Popen(
+        ["cat", loop], stdout=subprocess.PIPE).stdout)
+    ok(code == 0 and 'match "a"' in out, "one that is named is read", out)
+    code, out = check("/dev/fd/0", stdin=subprocess.PIPE)
+    ok(code == 2 and "say --collectd or --ini" in out, "if it need not be read twice", out)
+code, out = check_text(HEAD + "Process a\n")
+ok("is not known" in out and "Auto" not in out, "what was not read is not summed up", out)
 
 # --- usage -------------------------------------------------------------------------------------------
 
