@@ -505,6 +505,40 @@ static void test_hardly_any_work(void)
 	is_num(o.last.verdict, PL_VERDICT_LEAKING, "to the end");
 }
 
+/* One that is opened and never closed, each ten seconds, below the usual limit. */
+static void leak_fds(double t_s, struct pl_values *v)
+{
+	flat(t_s, v);
+	put(v, PL_M_FDS, fmin(60 + t_s / 10, 1024));
+	put(v, PL_M_RLIMIT_NOFILE, 1024);
+}
+
+static double day_begins_s;
+
+/* A pool that is filled within a quarter of an hour, and the clients of a day. */
+static void fds_of_a_day(double t_s, struct pl_values *v)
+{
+	flat(t_s, v);
+	put(v, PL_M_FDS,
+	    50 + fmin(t_s / 3, 300) + 200 - 200 * cos(2 * M_PI * (t_s + day_begins_s) / DAY));
+	put(v, PL_M_RLIMIT_NOFILE, 1024);
+}
+
+/* That is over within three hours: half an hour is too long a block to see it in time. */
+static void test_fds_soon(void)
+{
+	const struct outcome o = judge(3 * HOUR, 10, leak_fds);
+
+	ok(o.alarms >= 1 && o.first_alarm_s < 1.75 * HOUR, "an fd leak alarms before the limit");
+	is_num(o.first.verdict, PL_VERDICT_CRITICAL, "as urgent");
+	is_near(o.first_alarm_s + o.first.seconds_to_limit, 9640, 600, "and says when it ends");
+	unsigned alarm_count = 0;
+
+	for (day_begins_s = 0; day_begins_s < DAY; day_begins_s += 3 * HOUR)
+		alarm_count += judge(2 * DAY, 60, fds_of_a_day).alarms;
+	is_num(alarm_count, 0, "what comes with the day does not, whenever it begins");
+}
+
 static double floor_rate;
 
 static void leak_at_floor(double t_s, struct pl_values *v)
@@ -560,6 +594,7 @@ int main(void)
 	test_scale();
 	test_work();
 	test_hardly_any_work();
+	test_fds_soon();
 	test_floor();
 	test_identity();
 	return tap_done();

@@ -40,10 +40,10 @@ struct pl_idle_watch {
 /* A matched process. */
 struct pl_process {
 	bool used;
-	uint32_t next_free;    /* when not used: the next one that is not */
 	bool alive;            /* pulsed in this tick */
-	uint32_t silent_count; /* pulses in a row that it did not give: a zombie, or gone */
 	bool counted;          /* its counters are part of its groups' sums already */
+	uint32_t next_free;    /* when not used: the next one that is not */
+	uint32_t silent_count; /* pulses in a row that it did not give: a zombie, or gone */
 	struct pl_ident ident;
 	char comm[PL_COMM_SIZE];
 	struct pl_pulse_mark mark; /* of the last pulse */
@@ -51,11 +51,11 @@ struct pl_process {
 	uint8_t partial_count;     /* pulses in a row that left status unread */
 	uint8_t quiet_count;       /* pulses in a row that found nothing changed */
 	uint8_t steady_count;      /* pulses in a row that found the memory unchanged */
-	double busy_s;             /* when something last changed */
+	uint32_t first_tick;
+	double busy_s; /* when something last changed */
 	uint64_t start_code;
 	double first_s;     /* monotonic, when it was first seen */
 	double first_age_s; /* its age then; below 0 when unknown */
-	uint32_t first_tick;
 	uint16_t groups[PL_MEMBERSHIPS_MAX];
 	uint16_t group_count;
 	uint16_t cgroup;         /* index + 1; 0: not known */
@@ -65,24 +65,25 @@ struct pl_process {
 	/* dear reads */
 	bool deep_pending;
 	bool deep_known;
-	bool too_dear;       /* a single rollup would hold its lock for longer than a minute allows */
-	bool fds_left;       /* it has too many descriptors to look at each */
+	bool too_dear;     /* a single rollup would hold its lock for longer than a minute allows */
+	bool fds_left;     /* it has too many descriptors to look at each */
+	bool lock_pending; /* a read that holds its mmap lock is under way */
+	bool lock_awaited; /* by a dearer read than a rollup, which is due */
+	bool hanging_told;
+	bool regions_pending;
 	double deep_s;       /* when the last one came in */
 	double limits_s;     /* when the limits were last read; below 0: never */
 	double cost_us;      /* of the last one, but for its descriptors; 0: none yet */
 	double rollup_bytes; /* resident size at the last one */
 	double walk_us;      /* what the last rollup took; 0: none yet */
 	double lock_free_s;  /* its mmap lock may be held again from then on */
-	bool lock_pending;   /* a read that holds it is under way */
-	bool lock_awaited;   /* by a dearer read than a rollup, which is due */
 	struct pl_read_cost cost;
 	double quarantine_until_s;
-	uint32_t stuck_count;
 	double hanging_s; /* a read of it has hung for so long; 0: none does */
-	bool hanging_told;
+	uint32_t stuck_count;
+	enum pl_verdict verdict;
 
 	/* regions */
-	bool regions_pending;
 	double regions_s;     /* when they were last read */
 	double regions_due_s; /* not before */
 	double regions_old_s; /* what was read is told no more from then on */
@@ -92,10 +93,9 @@ struct pl_process {
 	enum pl_verdict regions_verdict; /* when they were last asked for */
 
 	struct pl_census_note *census; /* NULL: none was asked for */
-	enum pl_verdict verdict;
-	struct pl_track *track;     /* stays with the entry when it is reused, as does the ledger */
-	struct pl_ledger *ledger;   /* NULL: no process of this entry was ever read */
-	struct pl_idle_watch *idle; /* NULL: none of them was looked at so closely */
+	struct pl_track *track;        /* stays with the entry when it is reused, as does the ledger */
+	struct pl_ledger *ledger;      /* NULL: no process of this entry was ever read */
+	struct pl_idle_watch *idle;    /* NULL: none of them was looked at so closely */
 };
 
 _Static_assert(sizeof(struct pl_process) + sizeof(struct pl_track) + sizeof(struct pl_ledger) +

@@ -58,6 +58,8 @@ static uint64_t present_in(const struct pl_history *h, unsigned level, unsigned 
 {
 	if (level >= PL_HISTORY_FINE_LEVELS)
 		return h->present[level - PL_HISTORY_FINE_LEVELS][series];
+	if (series == PL_SERIES_FDS)
+		return h->fine_fds_present[level];
 	return series == PL_SERIES_U ? h->fine_present[level] : 0;
 }
 
@@ -82,7 +84,8 @@ static void store_value(struct pl_history *h, unsigned full, unsigned slot,
 static float value_of(const struct pl_history *h, unsigned level, unsigned series, unsigned slot)
 {
 	if (level < PL_HISTORY_FINE_LEVELS)
-		return h->fine[level][slot];
+		return series == PL_SERIES_FDS ? pl_unpack_number(h->fine_fds[level][slot])
+		                               : h->fine[level][slot];
 	const unsigned full = level - PL_HISTORY_FINE_LEVELS;
 	if (series < PL_SERIES_EXACT_COUNT)
 		return h->exact[full][series][slot];
@@ -118,6 +121,23 @@ static void fold_block(struct pl_block *into, const struct pl_block *block)
 			fold_gauge(into, series, block->value[series]);
 }
 
+static void store_fine(struct pl_history *h, unsigned level, unsigned slot)
+{
+	const struct pl_block *block = &h->open[level];
+	const uint64_t bit = UINT64_C(1) << slot;
+
+	h->fine_present[level] &= ~bit;
+	h->fine_fds_present[level] &= ~bit;
+	if (block->present & (1U << PL_SERIES_U)) {
+		h->fine_present[level] |= bit;
+		h->fine[level][slot] = block->value[PL_SERIES_U];
+	}
+	if (block->present & (1U << PL_SERIES_FDS)) {
+		h->fine_fds_present[level] |= bit;
+		h->fine_fds[level][slot] = pl_pack_number(block->value[PL_SERIES_FDS]);
+	}
+}
+
 static void store_block(struct pl_history *h, unsigned level)
 {
 	const struct pl_block *block = &h->open[level];
@@ -125,11 +145,7 @@ static void store_block(struct pl_history *h, unsigned level)
 	const uint64_t bit = UINT64_C(1) << slot;
 
 	if (level < PL_HISTORY_FINE_LEVELS) {
-		h->fine_present[level] &= ~bit;
-		if (block->present & (1U << PL_SERIES_U)) {
-			h->fine_present[level] |= bit;
-			h->fine[level][slot] = block->value[PL_SERIES_U];
-		}
+		store_fine(h, level, slot);
 		return;
 	}
 	const unsigned full = level - PL_HISTORY_FINE_LEVELS;
@@ -153,6 +169,7 @@ static void skip_blocks(struct pl_history *h, unsigned level, int32_t from, int3
 		keep &= ~(UINT64_C(1) << (unsigned)(index % slot_count));
 	if (level < PL_HISTORY_FINE_LEVELS) {
 		h->fine_present[level] &= keep;
+		h->fine_fds_present[level] &= keep;
 		return;
 	}
 	for (unsigned series = 0; series < PL_SERIES_COUNT; series++)

@@ -41,8 +41,8 @@ enum pl_series {
 };
 
 enum pl_level {
-	PL_LEVEL_1MIN, /* U only */
-	PL_LEVEL_5MIN, /* U only */
+	PL_LEVEL_1MIN, /* U and FDS only */
+	PL_LEVEL_5MIN, /* likewise */
 	PL_LEVEL_30MIN,
 	PL_LEVEL_2H,
 	PL_LEVEL_8H,
@@ -74,6 +74,8 @@ struct pl_history {
 	struct pl_block open[PL_LEVEL_COUNT];
 	uint64_t fine_present[PL_HISTORY_FINE_LEVELS];
 	float fine[PL_HISTORY_FINE_LEVELS][PL_HISTORY_FINE_SLOTS];
+	uint64_t fine_fds_present[PL_HISTORY_FINE_LEVELS];
+	uint16_t fine_fds[PL_HISTORY_FINE_LEVELS][PL_HISTORY_FINE_SLOTS]; /* pl_pack_number() */
 	uint64_t present[PL_HISTORY_FULL_LEVELS][PL_SERIES_COUNT];
 	float exact[PL_HISTORY_FULL_LEVELS][PL_SERIES_EXACT_COUNT][PL_HISTORY_SLOTS];
 	/* U_MEAN and U_MAX as what they exceed the block's U by */
@@ -101,6 +103,12 @@ void pl_history_init(struct pl_history *history);
  */
 void pl_history_add(struct pl_history *history, double mono_s, double time_scale,
                     const struct pl_history_input *input, unsigned *closed);
+
+/* Whether it is kept at the fine levels, too: what may run into a limit within hours. */
+static inline bool pl_history_is_fine(enum pl_series series)
+{
+	return series == PL_SERIES_U || series == PL_SERIES_FDS;
+}
 
 /* Length of a block of this level. */
 double pl_history_block_s(enum pl_level level);

@@ -19,6 +19,10 @@ static const struct {
 	{ HUGE_VAL, 1.3 },
 };
 
+/* Descriptors come and go with the clients of a day: no more is believed of them, and of no longer
+ * stretch than the finer blocks reach back. */
+#define REACH_OF_COUNTS 0.6 /* of the other reach */
+
 #define URGENT_LEAST_POINTS 8
 
 /* A cache in use may stop just below the limit: only what is left beside the growth so far. */
@@ -101,13 +105,18 @@ static double highest_before(const struct pl_judge_input *input, double begin_s)
 	return highest;
 }
 
-static double reach_over(double span_s)
+static bool is_count(enum pl_series series)
+{
+	return series == PL_SERIES_FDS;
+}
+
+static double reach_over(double span_s, enum pl_series series)
 {
 	size_t i = 0;
 
 	while (span_s > reaches[i].max_span_s)
 		i++;
-	return reaches[i].reach;
+	return is_count(series) ? REACH_OF_COUNTS * reaches[i].reach : reaches[i].reach;
 }
 
 /* Whether a straight line through these points meets the limit too soon to wait. */
@@ -121,7 +130,7 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 	const double room = input->limit - input->used;
 	const double need = fmax(floor.growth, 0.05 * input->limit);
 
-	const double reach = reach_over(span_s);
+	const double reach = reach_over(span_s, input->series);
 	if (rise < need || room > rise * 2 * reach || room < 0)
 		return false;
 	if (input->in_use && room > IN_USE_ROOM * rise)
@@ -155,11 +164,12 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out)
 {
 	static const enum pl_level levels[] = { PL_LEVEL_1MIN, PL_LEVEL_5MIN, PL_LEVEL_30MIN };
+	const size_t level_count = is_count(input->series) ? 2 : sizeof levels / sizeof levels[0];
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 
 	if (!(input->limit > 0))
 		return false;
-	for (size_t l = 0; l < sizeof levels / sizeof levels[0]; l++) {
+	for (size_t l = 0; l < level_count; l++) {
 		const size_t n =
 			pl_history_points(input->history, levels[l], input->series, PL_HISTORY_MAX_POINTS, p);
 		for (size_t eighths = 8; eighths >= 2; eighths--) {
@@ -190,7 +200,7 @@ static bool has_stopped(const struct pl_judge_state *s, const struct pl_judge_in
 	/* Longer windows go on to convince for a while after the end: then more of it is asked for. */
 	const double age_s = now_s - s->last.since_s;
 	const double wanted_s = leaking ? fmax(1.5 * least_s, 0.2 * age_s) : fmax(least_s, 0.1 * age_s);
-	unsigned level = input->series == PL_SERIES_U ? PL_LEVEL_5MIN : PL_LEVEL_30MIN;
+	unsigned level = pl_history_is_fine(input->series) ? PL_LEVEL_5MIN : PL_LEVEL_30MIN;
 	const double rate = s->last.rate_per_s;
 
 	if (now_s - s->alarm_s < 0.5 * wanted_s)

@@ -9,7 +9,7 @@
 
 static size_t points_since(const struct pl_judge_input *input, double since_s, struct pl_point *p)
 {
-	const enum pl_level finest = input->series == PL_SERIES_U ? PL_LEVEL_5MIN : PL_LEVEL_30MIN;
+	const enum pl_level finest = pl_history_is_fine(input->series) ? PL_LEVEL_5MIN : PL_LEVEL_30MIN;
 	const enum pl_level level = pl_history_level_since(input->history, finest, since_s);
 	size_t n = pl_history_points(input->history, level, input->series, PL_HISTORY_MAX_POINTS, p);
 	size_t first = 0;

@@ -118,6 +118,8 @@ static const struct pl_state_field history_fields[] = {
 	NESTED_ARRAY(struct pl_history, open, block_fields),
 	ARRAY(struct pl_history, fine_present, U64, uint64_t),
 	ARRAY(struct pl_history, fine, F32, float),
+	ARRAY(struct pl_history, fine_fds_present, U64, uint64_t),
+	ARRAY(struct pl_history, fine_fds, U16, uint16_t),
 	ARRAY(struct pl_history, present, U64, uint64_t),
 	ARRAY(struct pl_history, exact, F32, float),
 	ARRAY(struct pl_history, packed, U16, uint16_t),

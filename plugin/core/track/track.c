@@ -423,10 +423,13 @@ static void judge_urgency(struct pl_track *t, const struct pl_settings *settings
 {
 	if (t->history.age_at_origin_s + t->history.clock_s < settings->settle_s)
 		return;
-	for (unsigned i = 0; i <= PL_TRACKED_SHMEM; i++) {
-		const struct pl_judge_input in = judge_input(t, (enum pl_tracked)i, settings);
+	static const enum pl_tracked limited[] = { PL_TRACKED_U, PL_TRACKED_SHMEM, PL_TRACKED_FDS };
+
+	for (size_t l = 0; l < sizeof limited / sizeof limited[0]; l++) {
+		const enum pl_tracked i = limited[l];
+		const struct pl_judge_input in = judge_input(t, i, settings);
 		struct pl_evidence evidence;
-		if (t->judged[i].alarmed || in.used < 0.3 * in.limit)
+		if (t->judged[i].alarmed || !(in.limit > 0) || in.used < 0.3 * in.limit)
 			continue;
 		if (!pl_judge_urgent(&in, &evidence))
 			continue;
@@ -461,8 +464,7 @@ void pl_track_add(struct pl_track *t, const struct pl_sample *sample,
 	t->sample_count++;
 	if (closed == 0)
 		return;
-	if (t->limit_bytes > 0 || t->memory_room.kind != PL_LIMIT_NONE)
-		judge_urgency(t, settings);
+	judge_urgency(t, settings);
 	/* What already stands under an alarm need not be looked at so often. */
 	const enum pl_level pace = t->judged[t->worst].alarmed ? PL_LEVEL_2H : PL_LEVEL_30MIN;
 	/* A date that is set stands: samples may be rarer than blocks. */

@@ -71,7 +71,6 @@ struct pl_track {
 	double time_scale;
 	struct pl_time now; /* of the last sample */
 	uint64_t sample_count;
-	uint8_t u_source;        /* enum pl_u_source */
 	double judge_due_s;      /* track time; below 0: none is due */
 	uint64_t lazyfree_bytes; /* the last one known: a rollup is rarer than a pulse */
 	double lazyfree_s;       /* its track time; below 0: never */
@@ -97,6 +96,7 @@ struct pl_track {
 	bool alarm_told;                   /* an alarm was reported and is not over */
 	uint8_t told_of;                   /* bit per enum pl_tracked: what alarms were last about */
 	bool changed;                      /* pl_track_report() has something to say */
+	uint8_t u_source;                  /* enum pl_u_source */
 	struct pl_attribution attribution; /* of the worst series, while it grows */
 	struct pl_places places;           /* by the regions that were read last */
 	struct pl_idle idle;
