@@ -246,6 +246,10 @@ static void test_arenas(void)
 	heap.words[1 + 2 * 132] |= 1;
 	count = find(&heap, chunks);
 	ok(count == 2 && chunks[0].word == 1 + 2 * 132, "one in use that has not the flag does");
+	for (size_t at = 1 + 132; at < HEAP_WORDS; at += 132)
+		heap.words[at] = 1056 | 1;
+	count = find(&heap, chunks);
+	ok(count == 3 && chunks[0].word == 1 + 132, "nor do those of another arena follow");
 }
 
 /* Links chunk `from` to `to` bytes from the begin of the heap, as glibc's lists of small chunks. */
