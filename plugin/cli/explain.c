@@ -704,7 +704,8 @@ static int explain_name(struct page *page, const char *name, const char *directo
 		return explain_file(page, path);
 	if (!is_number(name)) {
 		pl_cli_say("%s: no evidence about %s%s%s\n", program, name, directory ? " in " : "",
-		           directory ? directory : "; --dir names where EvidenceDir is");
+		           directory ? directory
+		                     : "; --dir names where EvidenceDir is, and a PID tells how it is now");
 		return PL_EXIT_USAGE;
 	}
 	err = pl_procfs_open(&fs, "/proc", NULL);

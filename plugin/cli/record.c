@@ -29,6 +29,7 @@ struct recording {
 	double interval_s;
 	unsigned row_count;  /* in this tick */
 	unsigned idle_ticks; /* in a row without a row */
+	bool has_rows;
 	bool until_gone;
 	bool failed;
 };
@@ -83,6 +84,7 @@ static void write_row(void *ctx, const struct pl_reading *reading)
 	if (reading->subject.kind != PL_SUBJECT_PROCESS)
 		return;
 	recording->row_count++;
+	recording->has_rows = true;
 	fprintf(recording->out, "%.3f,%d,%.2f", reading->time.wall_s, (int)reading->subject.pid,
 	        reading->subject.start_s);
 	for (size_t i = 0; i < PL_METRIC_COUNT; i++) {
@@ -217,7 +219,9 @@ static int run(struct pl_follow *follow, const char *output)
 		recording.failed = true;
 	if (recording.failed)
 		fprintf(stderr, "%s: cannot write: %s\n", program, strerror(errno));
-	return recording.failed ? PL_EXIT_USAGE : code;
+	else if (code == 0 && !recording.has_rows)
+		fprintf(stderr, "%s: no process of that name ran\n", program);
+	return recording.failed || !recording.has_rows ? PL_EXIT_USAGE : code;
 }
 
 int pl_cli_record(int argc, char **argv)

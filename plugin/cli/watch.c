@@ -379,8 +379,11 @@ static int finish(struct watch *watch, int code)
 	summary->file = watch->names;
 	if (watch->json && code == 0)
 		watch->failed |= pl_lines_summary(stdout, summary) != 0;
-	if (!watch->json && watch->row_count == 0 && code == 0)
+	/* a test that watches nobody has not shown that nothing leaks */
+	if (watch->row_count == 0 && code == 0) {
 		fprintf(stderr, "%s: no process of that name ran\n", program);
+		code = PL_EXIT_USAGE;
+	}
 	if (watch->failed || fflush(stdout) != 0) {
 		fprintf(stderr, "%s: cannot write\n", program);
 		return PL_EXIT_USAGE;

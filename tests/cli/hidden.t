@@ -43,7 +43,7 @@ for option in ("1", "2"):
         ok(code == 2 and len(lines) == 1 and ("hidepid" in lines[0] or "CAP_SYS_PTRACE" in lines[0]),
            "hidepid=%s: %s" % (option, title), lines)
     code, lines = ask("watch", "--for", "1", "sleep", prefix=hide)
-    ok(code == 0 and lines and "hidepid" in lines[0], "and a name that nobody seems to have", lines)
+    ok(code == 2 and lines and "hidepid" in lines[0], "and a name that nobody seems to have", lines)
 
 code, lines = ask("watch", "999999999")
 ok(code == 2 and lines == ["procleak watch: there is no process 999999999"], "nobody is nobody", lines)

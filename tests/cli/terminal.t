@@ -93,4 +93,9 @@ with tempfile.TemporaryDirectory() as directory:
     ok(summary["summary"] and summary["verdict"] == last["verdict"] and
        summary["reason"] == last["reason"] == "learning", "the reason of the verdict, as JSON",
        last, summary)
+for arguments in (["watch", "--for", "1"], ["watch", "--json", "--for", "1"], ["record", "--for", "1"]):
+    done = subprocess.run([PROCLEAK, *arguments, "no such program"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60, check=False)
+    ok(done.returncode == 2 and b"no process of that name ran" in done.stderr,
+       arguments[0] + ": nobody of that name is no success", done)
 finish()
