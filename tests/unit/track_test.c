@@ -418,6 +418,35 @@ static struct outcome judge_shared(double mapped_bytes, double left_bytes, bool 
 	return run_track(&track, &settings, 30 * HOUR, 36 * HOUR, 60, shared_to_limit);
 }
 
+/* ZGC before JDK 21: of each MiB that its heap grows by, three are mapped before long. */
+static void views(double t_s, struct pl_values *v)
+{
+	const double heap = 200 * MIB + 4 * MIB * t_s / HOUR;
+
+	put(v, PL_M_ANON, 90 * MIB);
+	put(v, PL_M_FD_SHMEM, heap);
+	put(v, PL_M_SHMEM, heap * fmin(1 + t_s / (4 * HOUR), 3));
+}
+
+static void test_views(void)
+{
+	static struct pl_track track;
+	const struct pl_settings settings = usual_settings();
+	struct pl_ledger ledger = { .reading_count = 2, .runtimes = 1U << PL_RUNTIME_JVM };
+
+	ledger.base.used_bytes[PL_REGION_ZGC] = (uint64_t)(200 * MIB);
+	ledger.now.used_bytes[PL_REGION_ZGC] = (uint64_t)(300 * MIB);
+	ledger.base_shared_size_bytes = (float)(300 * MIB);
+	ledger.shared_size_bytes = (float)(400 * MIB);
+	pl_track_init(&track, (struct pl_ident){ 42, 7 }, 1);
+	pl_track_set_places(&track, &ledger);
+	const struct outcome o = run_track(&track, &settings, 0, 30 * HOUR, 60, views);
+
+	ok(o.alarms >= 1 && strcmp(o.first.metric, "shmem") == 0, "ZGC's heap leaks");
+	is_near(o.last.rate_bytes_per_hour / MIB, 4, 0.1, "and counts once, however often mapped");
+	ok(strstr(o.last.message, "nobody maps") == NULL, "and is mapped");
+}
+
 static void test_first_touch(void)
 {
 	struct outcome o = judge_shared(0, 300 * MIB, false);
@@ -590,6 +619,7 @@ int main(void)
 	test_first_limit();
 	test_java_heap();
 	test_first_touch();
+	test_views();
 	test_no_limit();
 	test_scale();
 	test_work();

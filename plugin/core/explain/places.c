@@ -36,6 +36,17 @@ static float shared_left_bytes(const struct pl_ledger *ledger)
 	return left_bytes > 0 ? left_bytes : 0;
 }
 
+static bool has_many_views(const struct pl_ledger *ledger)
+{
+	uint64_t shared_bytes = 0;
+
+	for (unsigned i = 0; i < PL_REGION_COUNT; i++)
+		if (pl_region_in_set((enum pl_region)i, PL_REGIONS_SHARED))
+			shared_bytes += ledger->now.used_bytes[i];
+	return shared_bytes > 0 &&
+	       (double)ledger->now.used_bytes[PL_REGION_ZGC] >= MOST * (double)shared_bytes;
+}
+
 /* As in a worker that comes to use a buffer cache all of which it inherited. A leak maps what it
  * leaks. */
 static bool is_first_touch(const struct pl_ledger *ledger)
@@ -59,7 +70,8 @@ void pl_explain_places(const struct pl_ledger *ledger, struct pl_places *out)
 		                       .shared_left_bytes = shared_left_bytes(ledger),
 		                       .blind = is_blind(ledger),
 		                       .first_touch = is_first_touch(ledger),
-		                       .sampled = ledger->window_stride > 0 };
+		                       .sampled = ledger->window_stride > 0,
+		                       .many_views = has_many_views(ledger) };
 	for (unsigned set = 0; set < 2; set++) {
 		struct pl_region_share shares[PL_PLACES_KEPT];
 		const size_t count =

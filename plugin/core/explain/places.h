@@ -20,6 +20,7 @@ struct pl_place {
 struct pl_places {
 	uint8_t count[2]; /* by enum pl_region_set; 0: not known */
 	bool sampled;     /* an estimate */
+	bool many_views;  /* most shared memory is ZGC's heap, whose pages it maps up to three times */
 	struct pl_place places[2 * PL_PLACES_KEPT];
 	uint32_t runtimes;       /* bits of enum pl_runtime */
 	float heap_most_bytes;   /* -Xmx, 0: not a JVM */

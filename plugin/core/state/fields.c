@@ -154,6 +154,7 @@ static const struct pl_state_field places_fields[] = {
 	FIELD(struct pl_places, blind, BOOL),
 	FIELD(struct pl_places, first_touch, BOOL),
 	FIELD(struct pl_places, sampled, BOOL),
+	FIELD(struct pl_places, many_views, BOOL),
 	END,
 };
 

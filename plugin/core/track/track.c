@@ -135,6 +135,17 @@ static double held_now(const struct pl_track *t)
 	return fresh ? (double)t->held_bytes : 0;
 }
 
+/* RssShmem counts a page in each view that it was touched in: the file has it once. */
+static void derive_views(struct pl_track *t, struct pl_history_input *in)
+{
+	const double held_bytes = held_now(t);
+
+	if (!(held_bytes > 0))
+		return;
+	t->shmem_bytes = held_bytes;
+	put(in, PL_SERIES_SHMEM, held_bytes);
+}
+
 /*
  * What descriptors hold may be mapped as well, and nobody tells which part: of the two the greater
  * is known to be there.
@@ -149,6 +160,10 @@ static void derive_shmem(struct pl_track *t, const struct pl_values *v, struct p
 	}
 	if (!pl_values_get(v, PL_M_SHMEM, &value))
 		return;
+	if (t->places.many_views && t->held_bytes > 0) {
+		derive_views(t, in);
+		return;
+	}
 	t->shmem_bytes = (double)value;
 	put(in, PL_SERIES_SHMEM, fmax((double)value, held_now(t)));
 }
