@@ -365,7 +365,9 @@ FUZZ_WITH_cli_explain := $(addprefix plugin/cli/,explain.c live.c hiding.c say.c
 FUZZ_WITH_cli_status := $(addprefix plugin/cli/,status.c lines.c say.c) tests/fuzz/cli_run.c \
 	-Wl,--wrap=pl_state_load
 # Instead of what opens and stores files: it stands before the library.
-FUZZ_WITH_engine := tests/fuzz/proc_tree.c
+FUZZ_WITH_engine := tests/fuzz/proc_tree.c tests/fuzz/turns.c $(foreach name,clock_gettime \
+	$(addprefix pthread_,create join mutex_init mutex_lock mutex_unlock cond_wait cond_timedwait cond_broadcast), \
+	-Xlinker --wrap=$(name))
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 fuzz_sources = $(filter %.c,$(FUZZ_WITH_$(1)))

@@ -5,7 +5,8 @@
  * with a control character, a ladder that is climbed as it should be, bounded memory, and a state
  * that comes back as it was written.
  *
- * The input: a byte of settings, then operations of a byte and its arguments.
+ * The input: a byte of settings, then operations of a byte and its arguments. The worker's thread
+ * takes turns with the engine's, on a clock that stands: an input does the same each time.
  */
 #include "fuzz.h"
 
@@ -17,12 +18,21 @@
 #include "engine/engine.h"
 #include "proc_tree.h"
 #include "state/state.h"
+#include "turns.h"
 
 #define PROCESSES 8
 #define TOLD_MAX 256
 #define TICKS_MAX 240 /* of one input */
 #define MEMORY_MAX (size_t)(48 << 20)
 #define DRAIN_S 20.0
+#define START_MONO_S 1e6
+#define START_WALL_S 1.7e9
+#define READ_S 5e-6
+#define CROWD_PID 1000
+#define CALM_TICKS 5 /* after which everybody is found */
+
+static const char *const scales[] = { "1", "60", "1700", "20000" };
+static const double renotify_s[] = { 86400, 60, 3600, 365 * 86400.0 };
 
 struct input {
 	const uint8_t *data;
@@ -37,6 +47,15 @@ struct told {
 	uint64_t start_ticks;
 	enum pl_verdict verdict;
 	bool confirmed;
+	bool stood; /* it was told that it leaks, and not that it is over */
+};
+
+/* The last alarm of a match. */
+struct alarmed {
+	char match[PL_NAME_SIZE];
+	enum pl_verdict verdict;
+	bool confirmed;
+	double wall_s;
 };
 
 static struct {
@@ -44,14 +63,32 @@ static struct {
 	struct pl_engine *engine;
 	struct pl_time now;
 	unsigned settings;
-	unsigned tick_count;
+	unsigned more; /* settings, of the engines that begin from then on */
+	unsigned others;
+	unsigned tick_count; /* and those that many processes make longer */
+	unsigned calm_count; /* ticks since the last thing after which a reading may be missing */
+	unsigned read_us;    /* a read takes so long, of the CPU */
+	unsigned hang_in;    /* reads of the worker's until one hangs; 0: none does */
+	bool hung;           /* one does, or did in this life */
+	unsigned counted[4]; /* processes of the matches `a` to `d` that this tick has told */
+	unsigned told_alone; /* processes of the match `a` with a series of their own */
 	unsigned alive_count;
 	bool ticked; /* this engine has something to save */
 	bool anew;   /* what was told may have been forgotten: exec, or another state */
 	struct told told[TOLD_MAX];
 	unsigned told_count;
+	struct alarmed alarmed[TOLD_MAX];
+	unsigned alarmed_count;
 	size_t memory_before;
 } world;
+
+/* What is written of the state are numbers by the million, in formats of our own. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "check_printf=0:quarantine_size_mb=32";
+}
 
 static uint8_t next_byte(void)
 {
@@ -103,36 +140,102 @@ static void expect_findings(const struct pl_findings *findings)
 		fuzz_expect(value >= 0);
 }
 
+/* What was told last of this subject, or NULL. */
+static struct told *find_told(const struct pl_subject *subject)
+{
+	for (unsigned i = 0; i < world.told_count; i++) {
+		struct told *told = &world.told[i];
+
+		if (told->pid == subject->pid && told->start_ticks == subject->start_ticks &&
+		    strncmp(told->match, subject->match, sizeof(told->match) - 1) == 0)
+			return told;
+	}
+	return NULL;
+}
+
+/* A series shows the verdict that was told. */
+static void expect_verdict(const struct pl_reading *reading)
+{
+	const struct told *told =
+		reading->subject.kind == PL_SUBJECT_PROCESS ? find_told(&reading->subject) : NULL;
+	double value;
+
+	if (told && !world.anew && pl_findings_get(&reading->findings, PL_FINDING_VERDICT, &value))
+		fuzz_expect((unsigned)value == (unsigned)told->verdict);
+}
+
+static void count_reading(const struct pl_reading *reading)
+{
+	const char *match = reading->subject.match;
+
+	if (*match >= 'a' && *match <= 'd' && match[1] == '\0' &&
+	    reading->subject.kind == PL_SUBJECT_MATCH)
+		world.counted[*match - 'a'] = reading->process_count;
+	if (strcmp(match, "a") == 0 && reading->subject.kind == PL_SUBJECT_PROCESS)
+		world.told_alone++;
+	if (strcmp(match, "a") == 0 && reading->subject.kind == PL_SUBJECT_OTHER)
+		world.told_alone += reading->process_count;
+}
+
 static void on_reading(void *ctx, const struct pl_reading *reading)
 {
 	(void)ctx;
 	expect_subject(&reading->subject);
 	expect_findings(&reading->findings);
-	fuzz_expect(reading->process_count <= world.alive_count);
-	fuzz_expect(!isnan(reading->deep_age_s) && !isinf(reading->deep_age_s));
+	fuzz_expect(reading->process_count <= world.alive_count || world.hung);
+	fuzz_expect(isfinite(reading->deep_age_s) && isfinite(reading->idle_age_s));
+	fuzz_expect(isfinite(reading->fds_of_limit) && reading->fds_of_limit >= 0);
 	for (size_t i = PL_METRIC_COUNT; i < PL_VALUES_WORDS * (size_t)64; i++)
 		fuzz_expect((reading->values.present[i / 64] >> i % 64 & 1) == 0);
 	if (reading->process_count == 0)
 		fuzz_expect(reading->findings.present == 0);
+	expect_verdict(reading);
+	count_reading(reading);
 }
 
 static struct told *told_of(const struct pl_report *report)
 {
 	const struct pl_subject *subject = &report->subject;
-	struct told *told;
+	struct told *told = find_told(subject);
 
-	for (unsigned i = 0; i < world.told_count; i++) {
-		told = &world.told[i];
-		if (told->pid == subject->pid && told->start_ticks == subject->start_ticks &&
-		    strncmp(told->match, subject->match, sizeof(told->match) - 1) == 0)
-			return told;
-	}
-	if (world.told_count == TOLD_MAX)
-		return NULL;
+	if (told || world.told_count == TOLD_MAX)
+		return told;
 	told = &world.told[world.told_count++];
 	*told = (struct told){ .pid = subject->pid, .start_ticks = subject->start_ticks };
 	snprintf(told->match, sizeof(told->match), "%s", subject->match);
 	return told;
+}
+
+static struct alarmed *alarmed_of(const char *match)
+{
+	struct alarmed *alarmed;
+
+	for (unsigned i = 0; i < world.alarmed_count; i++)
+		if (strncmp(world.alarmed[i].match, match, sizeof(alarmed->match) - 1) == 0)
+			return &world.alarmed[i];
+	if (world.alarmed_count == TOLD_MAX)
+		return NULL;
+	alarmed = &world.alarmed[world.alarmed_count++];
+	*alarmed = (struct alarmed){ .wall_s = -INFINITY };
+	snprintf(alarmed->match, sizeof(alarmed->match), "%s", match);
+	return alarmed;
+}
+
+/* One alarm stands for a match, until it is a worse one or it is time to remind. */
+static void expect_renotify(const struct pl_report *report)
+{
+	struct alarmed *last = alarmed_of(report->subject.match);
+	const double scale = atof(scales[world.settings & 3]);
+
+	if (!last)
+		return;
+	const double since_s = (report->time_s - last->wall_s) * scale;
+
+	fuzz_expect(report->verdict > last->verdict || (report->confirmed && !last->confirmed) ||
+	            since_s < 0 || since_s >= renotify_s[world.more >> 2 & 3] || world.anew);
+	last->verdict = report->verdict;
+	last->confirmed = report->confirmed;
+	last->wall_s = report->time_s;
 }
 
 /* One report follows the other: what was is what was told, and what is differs from it. */
@@ -154,6 +257,11 @@ static void expect_ladder(const struct pl_report *report)
 	            world.anew || report->subject.pid == 0);
 	fuzz_expect(!report->alarm || report->verdict >= PL_VERDICT_LEAKING);
 	fuzz_expect(!report->recovered || report->verdict < PL_VERDICT_LEAKING);
+	fuzz_expect(!report->recovered || !told || told->stood || world.anew);
+	if (told)
+		told->stood = report->verdict >= PL_VERDICT_LEAKING;
+	if (report->alarm && report->subject.kind != PL_SUBJECT_CGROUP)
+		expect_renotify(report);
 }
 
 static void on_report(void *ctx, const struct pl_report *report)
@@ -176,11 +284,35 @@ static void on_report(void *ctx, const struct pl_report *report)
 	expect_ladder(report);
 }
 
+static unsigned running_count(const char *comm)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < TREE_PROCESSES; i++)
+		count += tree.processes[i].pid > 0 && tree.processes[i].state != 'Z' &&
+		         strcmp(tree.processes[i].comm, comm) == 0;
+	return count;
+}
+
+/* Nothing has gone wrong for some ticks: whoever runs is told. */
+static void expect_everybody(void)
+{
+	static const char *const comms[] = { "a", "b", "c", "d" };
+
+	for (size_t i = 0; i < 4; i++)
+		fuzz_expect(world.counted[i] == running_count(comms[i]));
+	fuzz_expect(world.told_alone == world.counted[0]);
+}
+
 static void on_self(void *ctx, const struct pl_self *self)
 {
 	(void)ctx;
-	fuzz_expect(self->matched_count <= world.alive_count && self->stuck_count == 0);
+	fuzz_expect(self->matched_count <= world.alive_count || world.hung);
+	fuzz_expect(self->stuck_count == 0 || world.hung);
 	fuzz_expect(self->seen_count <= TREE_PROCESSES && isfinite(self->longest_hold_ms));
+	fuzz_expect(self->memory_bytes < MEMORY_MAX);
+	if (world.calm_count >= CALM_TICKS)
+		expect_everybody();
 }
 
 static void on_log(void *ctx, enum pl_severity severity, const char *message)
@@ -194,7 +326,7 @@ static void on_log(void *ctx, enum pl_severity severity, const char *message)
 
 static struct pl_config *make_config(void)
 {
-	static const char *const scales[] = { "1", "60", "1700", "20000" };
+	static const char *const renotify[] = { "1d", "60", "1h", "365d" };
 	static const char *const kinds[] = { "low", "normal", "high", "high" };
 	const struct {
 		const char *match;
@@ -207,16 +339,30 @@ static struct pl_config *make_config(void)
 		{ NULL, "EvidenceDir", "/nonexistent/evidence" },
 		{ NULL, "Auto", world.settings & 32 ? "true" : "false" },
 		{ NULL, "AutoMinSize", "1M" },
-		{ NULL, "DeepReadBudget", "100" },
+		{ NULL, "AutoTop", world.others & 1 ? "1" : "10" },
+		{ NULL, "DeepReadBudget", world.more & 32 ? "0.5" : "100" },
+		{ NULL, "MaxLockTime", world.more & 64 ? "1" : "20" },
 		{ NULL, "Season", world.settings & 64 ? "true" : "false" },
+		{ NULL, "IdleMemory", world.more & 1 ? "true" : "false" },
+		{ NULL, "Census", world.more & 2 ? "true" : "false" },
+		{ NULL, "Renotify", renotify[world.more >> 2 & 3] },
+		/* it takes most of the time, and the end of an engine saves as well */
+		{ NULL, "StateInterval", world.more & 16 ? "5m" : "1d" },
+		{ NULL, "MinGrowth", world.others & 2 ? "64K" : "8M" },
+		{ NULL, "Settle", world.others & 4 ? "0" : "10m" },
 		{ "a", "Command", "a" },
 		{ "a", "PerProcess", "true" },
 		{ "b", "CommandLine", "bin/b" },
 		{ "b", "PerProcess", "true" },
 		{ "b", "MaxProcesses", "2" },
+		{ "b", "Sensitivity", world.others & 8 ? "low" : "high" },
 		{ "c", "Unit", "c" },
+		{ "c", "Notify", world.others & 16 ? "false" : "true" },
 		{ "d", "Executable", "*/d" },
+		{ "d", "MinGrowthPercent", world.others & 32 ? "0" : "50" },
 		{ "any", "CommandLine", world.settings & 128 ? "." : "^/nothing" },
+		{ "any", "PerProcess", world.others & 64 ? "true" : "false" },
+		{ "any", "IdleMemory", world.others & 128 ? "true" : "false" },
 	};
 	struct pl_config_faults faults = { 0 };
 	struct pl_config *config = pl_config_new();
@@ -232,6 +378,15 @@ static struct pl_config *make_config(void)
 	return config;
 }
 
+static void on_read(void)
+{
+	turns_pass(READ_S + world.read_us * 1e-6, true);
+	if (world.hang_in > 1)
+		world.hang_in--;
+	else if (world.hang_in == 1 && turns_hang())
+		world.hang_in = 0;
+}
+
 static void begin_engine(void)
 {
 	const struct pl_emit emit = { .reading = on_reading, .report = on_report, .self = on_self };
@@ -241,21 +396,41 @@ static void begin_engine(void)
 	fuzz_expect(pl_engine_new(&world.engine, make_config(), &emit, &log) == 0);
 }
 
+static bool is_disturbed(void)
+{
+	bool replaced = false;
+
+	for (size_t i = 0; i < TREE_REPLACED; i++)
+		replaced |= tree.replaced[i].name != NULL;
+	return replaced || tree.fail_in > 0 || world.hung;
+}
+
+static void drain(void)
+{
+	const int err = pl_engine_drain(world.engine, DRAIN_S);
+
+	fuzz_expect(err == 0 || (err == -ETIMEDOUT && world.hung));
+}
+
 static void tick_once(double seconds)
 {
-	if (world.tick_count++ >= TICKS_MAX)
+	if (world.tick_count >= TICKS_MAX)
 		return;
 	tree_step(seconds);
-	world.now.mono_s += seconds;
-	world.now.wall_s += seconds;
+	turns_pass(seconds, false);
+	world.now = pl_engine_now();
 	world.alive_count = 0;
 	for (size_t i = 0; i < TREE_PROCESSES; i++)
 		world.alive_count += tree.processes[i].pid > 0;
+	world.tick_count += 1 + world.alive_count / 6;
+	world.calm_count = is_disturbed() ? 0 : world.calm_count + 1;
+	memset(world.counted, 0, sizeof(world.counted));
+	world.told_alone = 0;
 	world.ticked = true;
 	pl_engine_begin(world.engine, world.now);
-	fuzz_expect(pl_engine_drain(world.engine, DRAIN_S) == 0);
+	drain();
 	pl_engine_finish(world.engine);
-	fuzz_expect(pl_engine_drain(world.engine, DRAIN_S) == 0);
+	drain();
 	fuzz_expect(__sanitizer_get_current_allocated_bytes() < world.memory_before + MEMORY_MAX);
 }
 
@@ -303,6 +478,8 @@ static void restart(bool damaged)
 {
 	const bool saves = (world.settings & 16) && !tree.state_fails && world.ticked;
 
+	turns_release();
+	world.hang_in = 0;
 	pl_engine_free(world.engine);
 	if (saves && tree.state)
 		expect_round_trip();
@@ -312,6 +489,7 @@ static void restart(bool damaged)
 		tree.state[at] = (char)next_byte();
 	}
 	world.anew |= damaged || !saves;
+	world.calm_count = 0;
 	begin_engine();
 }
 
@@ -399,11 +577,12 @@ static void op_errors(void)
 
 static void op_tick(void)
 {
-	static const double seconds[] = { 0.1, 1, 10, 60, 600, 1800, 7200, 86400 };
-	const unsigned count = next_byte();
+	static const double seconds[] = { 0.1, 1, 10, 60, 600, 1800, 7200, 43200 };
+	static const uint8_t counts[] = { 1, 2, 3, 4, 1, 1, 1, 2, 2, 3, 5, 8, 12, 20, 32, 64 };
+	const unsigned count = counts[next_byte() % 16];
 	const double step_s = seconds[next_byte() % 8];
 
-	for (unsigned i = 0; i < count % 64 + 1; i++)
+	for (unsigned i = 0; i < count; i++)
 		tick_once(step_s);
 }
 
@@ -420,9 +599,103 @@ static void op_end(struct tree_process *process)
 	process->pid = 0;
 }
 
+/* Other settings, for the next engine. */
+static void op_settings(void)
+{
+	world.more = next_byte();
+	world.others = next_byte();
+	world.anew = true; /* there may be other matches */
+	restart(false);
+}
+
+/* So many at once, and gone at once. */
+static void op_crowd(void)
+{
+	static const char *const comms[] = { "a", "b", "c", "h" };
+	const char *comm = comms[next_byte() % 4];
+	const unsigned count = next_byte();
+	const int16_t anon_kib = next_word();
+
+	for (size_t i = 0; i < TREE_PROCESSES; i++)
+		if (tree.processes[i].pid >= CROWD_PID)
+			tree.processes[i].pid = 0;
+	for (unsigned i = 0; i < count; i++)
+		(void)tree_begin(CROWD_PID + (int32_t)i, comm, (uint16_t)anon_kib);
+}
+
+static void op_kinds(struct tree_process *process)
+{
+	process->fd_count = (int64_t)next_byte() * 8; /* the limit is 1024 */
+	process->thread_count = 1 + (int64_t)next_byte() * 16;
+	process->idle_kib = (int64_t)next_byte() * 256;
+}
+
+static void op_cgroup(void)
+{
+	tree.kernel_bytes = (uint64_t)next_byte() << 22;
+	tree.shmem_bytes = (uint64_t)next_byte() << 22;
+}
+
+static void op_host(void)
+{
+	const unsigned which = next_byte();
+
+	tree.opens = which & 1;
+	tree.swapped_count += which >> 1 & 1;
+	if (which & 4)
+		tree.uptime_s += 3600 * (1 + (which >> 3)); /* it was suspended */
+}
+
+/* A read of the worker's hangs, until it is let go. */
+static void op_hang(void)
+{
+	turns_release();
+	world.hang_in = next_byte();
+	world.hung |= world.hang_in > 0;
+}
+
+static void operate_more(unsigned what)
+{
+	switch (what) {
+	case 16:
+		op_settings();
+		break;
+	case 17:
+		op_crowd();
+		break;
+	case 18:
+		of_process(op_kinds);
+		break;
+	case 19:
+		op_cgroup();
+		break;
+	case 20:
+		op_host();
+		break;
+	case 21:
+		world.read_us = (unsigned)next_byte() * 16;
+		break;
+	case 22:
+		op_hang();
+		break;
+	default:
+		op_tick();
+	}
+}
+
+/* Those after which somebody may be missing for a while. */
+static bool is_calm(unsigned what)
+{
+	return what == 4 || what == 13 || what == 15 || what >= 23;
+}
+
 static void operate(void)
 {
-	switch (next_byte() % 16) {
+	const unsigned what = next_byte() % 32;
+
+	if (!is_calm(what))
+		world.calm_count = 0;
+	switch (what) {
 	case 0:
 	case 1:
 		op_begin();
@@ -452,7 +725,7 @@ static void operate(void)
 		op_errors();
 		break;
 	case 10:
-		world.now.wall_s += (double)next_word() * 100000;
+		turns_set_wall((double)next_word() * 100000);
 		break;
 	case 11:
 		restart(false);
@@ -466,8 +739,11 @@ static void operate(void)
 	case 14:
 		tree.state_fails = next_byte() % 2;
 		break;
-	default:
+	case 15:
 		op_tick();
+		break;
+	default:
+		operate_more(what);
 	}
 }
 
@@ -477,15 +753,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tree_clear();
 	world.in = (struct input){ data, size, 0 };
 	world.settings = next_byte();
-	world.now = (struct pl_time){ 1e6, 1.7e9 };
+	turns_begin(START_MONO_S, START_WALL_S);
+	tree.on_read = on_read;
 	world.memory_before = __sanitizer_get_current_allocated_bytes();
 	begin_engine();
 	while (world.in.at < size && world.tick_count < TICKS_MAX)
 		operate();
+	world.tick_count = 0;
 	tick_once(1);
+	turns_release();
+	world.hang_in = 0;
 	pl_engine_free(world.engine);
 	if (tree.state && (world.settings & 16) && !tree.state_fails && world.ticked)
 		expect_round_trip();
 	tree_clear();
+	turns_end();
 	return 0;
 }

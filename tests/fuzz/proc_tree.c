@@ -1,6 +1,7 @@
 #include "proc_tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +12,34 @@
 #include "state/state.h"
 
 #define TEXT_SIZE 8192
+#define OPENED 32
+#define HEAP UINT64_C(0x55d001000000)
 
 struct tree tree;
 
+static struct {
+	int fd; /* 0: none */
+	int32_t pid;
+	const char *name;
+} opened[OPENED];
+
 /* --- the tree -------------------------------------------------------------------------------- */
+
+/* A descriptor that is still open was forgotten. */
+static void expect_closed(void)
+{
+	for (size_t i = 0; i < OPENED; i++) {
+		if (opened[i].fd != 0 && fcntl(opened[i].fd, F_GETFD) >= 0)
+			__builtin_trap();
+		opened[i].fd = 0;
+	}
+}
 
 void tree_clear(void)
 {
+	expect_closed();
 	free(tree.state);
-	tree = (struct tree){ .uptime_s = 100000 };
+	tree = (struct tree){ .uptime_s = 100000, .inode = 1000 };
 }
 
 void tree_step(double seconds)
@@ -44,16 +64,14 @@ void tree_step(double seconds)
 
 struct tree_process *tree_begin(int32_t pid, const char *comm, int64_t anon_kib)
 {
-	static uint64_t inode = 1000;
-
 	for (size_t i = 0; i < TREE_PROCESSES; i++) {
 		struct tree_process *process = &tree.processes[i];
 
 		if (process->pid != 0)
 			continue;
-		inode++;
+		tree.inode++;
 		*process = (struct tree_process){ .pid = pid,
-			                              .inode = inode,
+			                              .inode = tree.inode,
 			                              .start_ticks = (uint64_t)(tree.uptime_s * 100),
 			                              .start_code = 4096,
 			                              .anon_kib = anon_kib,
@@ -79,6 +97,8 @@ static const struct tree_process *find(int32_t pid)
 static int next_error(void)
 {
 	tree.read_count++;
+	if (tree.on_read)
+		tree.on_read();
 	if (tree.fail_in == 0 || --tree.fail_in > 0)
 		return 0;
 	tree.fail_in = tree.fail_every;
@@ -128,12 +148,27 @@ static int smaps_text(const struct tree_process *p, char *out, size_t size)
 	return snprintf(
 		out, size,
 		"55d001000000-%" PRIx64 " rw-p 00000000 00:00 0   [heap]\nSize: %" PRId64
-		" kB\nRss: %" PRId64 " kB\nPss: %" PRId64 " kB\nAnonymous: %" PRId64
-		" kB\nSwap: 0 kB\nVmFlags: rd wr mr mw me ac\n"
+		" kB\nRss: %" PRId64 " kB\nPss: %" PRId64 " kB\nReferenced: %" PRId64
+		" kB\nAnonymous: %" PRId64 " kB\nSwap: 0 kB\nVmFlags: rd wr mr mw me ac\n"
 		"7f0010000000-7f0010100000 r-xp 00000000 fe:00 13  /usr/lib/libc.so\nSize: 1024 kB\n"
 		"Rss: 1000 kB\nPss: 500 kB\nAnonymous: 0 kB\nSwap: 0 kB\nVmFlags: rd ex mr mw me\n",
-		UINT64_C(0x55d001000000) + (uint64_t)(p->anon_kib + 4) * 1024, p->anon_kib + 4, p->anon_kib,
-		p->anon_kib, p->anon_kib);
+		HEAP + (uint64_t)(p->anon_kib + 4) * 1024, p->anon_kib + 4, p->anon_kib, p->anon_kib,
+		p->idle_kib < p->anon_kib ? p->anon_kib - p->idle_kib : 0, p->anon_kib);
+}
+
+static int maps_text(const struct tree_process *p, char *out, size_t size)
+{
+	return snprintf(out, size,
+	                "55d001000000-%" PRIx64 " rw-p 00000000 00:00 0   [heap]\n"
+	                "7f0010000000-7f0010100000 r-xp 00000000 fe:00 13  /usr/lib/libc.so\n",
+	                HEAP + (uint64_t)(p->anon_kib + 4) * 1024);
+}
+
+static int vmstat_text(const struct tree_process *p, char *out, size_t size)
+{
+	(void)p;
+	return snprintf(out, size, "nr_free_pages 1000\npswpin %" PRIu64 "\npswpout 0\n",
+	                tree.swapped_count);
 }
 
 static int io_text(const struct tree_process *p, char *out, size_t size)
@@ -203,6 +238,7 @@ static const struct {
 	{ "status", true, status_text },
 	{ "smaps_rollup", true, rollup_text },
 	{ "smaps", true, smaps_text },
+	{ "maps", true, maps_text },
 	{ "io", true, io_text },
 	{ "limits", true, limits_text },
 	{ "cgroup", true, cgroup_text },
@@ -211,6 +247,7 @@ static const struct {
 	{ "sys/kernel/random/boot_id", false, boot_id_text },
 	{ "stat", false, host_stat_text },
 	{ "meminfo", false, meminfo_text },
+	{ "vmstat", false, vmstat_text },
 };
 
 /* The whole text of a file, in *out (of TEXT_SIZE) or where it belongs to somebody else. */
@@ -366,10 +403,27 @@ int pl_procfs_fd_bytes(const struct pl_procfs_fd *fd, uint64_t *bytes, uint64_t 
 
 int pl_procfs_open_file(const struct pl_procfs *fs, int32_t pid, const char *name)
 {
+	const int err = next_error();
+	size_t i = 0;
+
 	(void)fs;
-	(void)pid;
-	(void)name;
-	return -EACCES;
+	if (err < 0 || !tree.opens)
+		return err < 0 ? err : -EACCES;
+	if (!find(pid))
+		return -ESRCH;
+	if (strcmp(name, "maps") != 0 && strcmp(name, "pagemap") != 0 && *name != '\0')
+		return -EACCES;
+	for (size_t k = 0; k < OPENED; k++)
+		if (opened[k].fd != 0 && fcntl(opened[k].fd, F_GETFD) < 0)
+			opened[k].fd = 0;
+	while (i < OPENED && opened[i].fd != 0)
+		i++;
+	if (i == OPENED)
+		return -EMFILE;
+	opened[i].fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	opened[i].pid = pid;
+	opened[i].name = name;
+	return opened[i].fd;
 }
 
 int pl_procfs_open_process(const struct pl_procfs *fs, int32_t pid)
@@ -377,28 +431,70 @@ int pl_procfs_open_process(const struct pl_procfs *fs, int32_t pid)
 	return pl_procfs_open_file(fs, pid, "");
 }
 
+/* -1: it is none of ours. */
+static int opened_at(int fd)
+{
+	for (int i = 0; i < OPENED; i++)
+		if (fd > 0 && opened[i].fd == fd)
+			return i;
+	return -1;
+}
+
 ssize_t pl_procfs_read_in(int dir, const char *name, char *buf, size_t size)
 {
-	(void)dir;
-	(void)name;
-	(void)buf;
-	(void)size;
-	return -EIO;
+	const int at = opened_at(dir);
+
+	return at < 0 ? -EBADF : pl_procfs_read(NULL, opened[at].pid, name, buf, size);
 }
 
 int pl_procfs_clear_anonymous_refs(int dir)
 {
-	(void)dir;
-	return -EACCES;
+	const int at = opened_at(dir);
+	const int err = next_error();
+
+	if (err < 0)
+		return err;
+	return at >= 0 && find(opened[at].pid) ? 0 : -ESRCH;
+}
+
+/* Every page of the heap is there, and no other one. */
+static ssize_t read_pagemap(const struct tree_process *process, uint64_t *entries, size_t size,
+                            uint64_t offset)
+{
+	const uint64_t first = HEAP / 4096;
+	const size_t count = size / sizeof(*entries);
+
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t page = offset / sizeof(*entries) + i;
+
+		entries[i] = page >= first && page < first + (uint64_t)process->anon_kib / 4
+		                 ? UINT64_C(1) << 63 | UINT64_C(1) << 56
+		                 : 0;
+	}
+	return (ssize_t)(count * sizeof(*entries));
 }
 
 ssize_t pl_procfs_read_at(int fd, void *buf, size_t size, uint64_t offset)
 {
-	(void)fd;
-	(void)buf;
-	(void)size;
-	(void)offset;
-	return -EIO;
+	const int at = opened_at(fd);
+	const struct tree_process *process = at < 0 ? NULL : find(opened[at].pid);
+	char own[TEXT_SIZE];
+	const char *text;
+	ssize_t len;
+
+	if (!process)
+		return at < 0 ? -EIO : -ESRCH;
+	len = text_of(process->pid, "maps", own, &text);
+	if (len < 0)
+		return len;
+	if (strcmp(opened[at].name, "pagemap") == 0)
+		return read_pagemap(process, buf, size, offset);
+	if (offset >= (uint64_t)len)
+		return 0;
+	if (size > (size_t)len - offset)
+		size = (size_t)len - offset;
+	memcpy(buf, text + offset, size);
+	return (ssize_t)size;
 }
 
 int pl_procfs_open_mapped(const struct pl_procfs *fs, int32_t pid, uint64_t start, uint64_t end,
@@ -428,22 +524,67 @@ int pl_procfs_threads(const struct pl_procfs *fs, int32_t pid, pl_procfs_thread_
 	return 0;
 }
 
+#define SLICE "/system.slice/"
+#define SERVICE ".service"
+
+static bool is_in_cgroup(const struct tree_process *process, const char *path, size_t len)
+{
+	const size_t begin = sizeof(SLICE) - 1;
+	const size_t end = sizeof(SERVICE) - 1;
+
+	return process->pid > 0 && len == begin + strlen(process->comm) + end &&
+	       memcmp(path + begin, process->comm, len - begin - end) == 0;
+}
+
+struct cgroup_sum {
+	uint64_t anon_bytes;
+	uint64_t shmem_bytes;
+	int pids_len;
+	char pids[2048];
+};
+
+static void sum_cgroup(const char *path, size_t len, struct cgroup_sum *out)
+{
+	*out = (struct cgroup_sum){ .shmem_bytes = tree.shmem_bytes };
+	for (size_t i = 0; i < TREE_PROCESSES; i++) {
+		const struct tree_process *process = &tree.processes[i];
+
+		if (!is_in_cgroup(process, path, len))
+			continue;
+		out->anon_bytes += (uint64_t)process->anon_kib << 10;
+		out->shmem_bytes += (uint64_t)process->shmem_kib << 10;
+		out->pids_len += snprintf(out->pids + out->pids_len,
+		                          sizeof(out->pids) - (size_t)out->pids_len, "%d\n", process->pid);
+	}
+}
+
 ssize_t pl_procfs_read_cgroup(const struct pl_procfs *fs, enum pl_cgroup_kind kind,
                               const char *path, size_t len, const char *file, char *buf,
                               size_t size)
 {
 	const int err = next_error();
+	struct cgroup_sum sum;
+	int n = -ENOENT;
 
 	(void)fs;
-	(void)path;
 	if (err < 0 || kind != PL_CGROUP_V2 || len <= 1)
 		return err < 0 ? err : -ENOENT;
+	sum_cgroup(path, len, &sum);
 	if (strcmp(file, "memory.max") == 0)
-		return tree.memory_max_bytes ? snprintf(buf, size, "%" PRIu64 "\n", tree.memory_max_bytes)
-		                             : snprintf(buf, size, "max\n");
+		n = tree.memory_max_bytes ? snprintf(buf, size, "%" PRIu64 "\n", tree.memory_max_bytes)
+		                          : snprintf(buf, size, "max\n");
 	if (strcmp(file, "memory.current") == 0)
-		return snprintf(buf, size, "%" PRIu64 "\n", tree.memory_max_bytes / 2);
-	return -ENOENT;
+		n = snprintf(buf, size, "%" PRIu64 "\n",
+		             sum.anon_bytes + sum.shmem_bytes + tree.kernel_bytes);
+	if (strcmp(file, "memory.stat") == 0)
+		n = snprintf(buf, size,
+		             "anon %" PRIu64 "\nfile %" PRIu64 "\nkernel %" PRIu64 "\nshmem %" PRIu64
+		             "\nslab_unreclaimable %" PRIu64 "\nslab %" PRIu64 "\n",
+		             sum.anon_bytes, sum.shmem_bytes, tree.kernel_bytes, sum.shmem_bytes,
+		             tree.kernel_bytes / 2, tree.kernel_bytes / 2);
+	if (strcmp(file, "cgroup.procs") == 0)
+		n = snprintf(buf, size, "%s", sum.pids);
+	return n < (int)size ? n : (ssize_t)size;
 }
 
 /* --- files of procleak's own ----------------------------------------------------------------- */

@@ -33,7 +33,8 @@ struct tree_process {
 	uint64_t cpu_ticks;
 	uint64_t cpu_step;
 	uint64_t fault_count;
-	char state; /* 'S' */
+	int64_t idle_kib; /* of anon_kib: not referenced since the last time it was cleared */
+	char state;       /* 'S' */
 };
 
 /* A file whose text is somebody's own. */
@@ -49,20 +50,26 @@ struct tree {
 	struct tree_replaced replaced[TREE_REPLACED];
 	double uptime_s;
 	uint64_t memory_max_bytes; /* of every cgroup; 0: no limit */
-	unsigned fail_in;          /* reads that still succeed before one fails; 0: none does */
-	unsigned fail_every;       /* and then one in so many; 0: that one alone */
-	int error;                 /* with which */
+	uint64_t kernel_bytes;     /* likewise, besides what is its processes' */
+	uint64_t shmem_bytes;
+	uint64_t swapped_count; /* pages, of the host */
+	bool opens; /* maps and pagemap of a process, and its directory: descriptors of /dev/null */
+	unsigned fail_in;    /* reads that still succeed before one fails; 0: none does */
+	unsigned fail_every; /* and then one in so many; 0: that one alone */
+	int error;           /* with which */
 	uint64_t read_count;
 	char *state; /* the file's text; NULL: there is none */
 	size_t state_len;
 	bool state_fails; /* it can neither be read nor written */
 	uint64_t evidence_count;
 	uint64_t set_aside_count;
+	uint64_t inode;        /* of the newest process */
+	void (*on_read)(void); /* called at the begin of each read; NULL: nothing is */
 };
 
 extern struct tree tree;
 
-/* Empties it. */
+/* Empties it. What was opened must be closed by then. */
 void tree_clear(void);
 
 /* Lets the processes live for a tick: what grows does. */
