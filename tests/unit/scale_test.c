@@ -467,6 +467,27 @@ static void test_silence(void)
 	pl_engine_free(engine);
 }
 
+/* There is nothing but stat and status, as of one that ends: it is not asked for more at each tick.
+ */
+static void test_nothing_dear(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+	uint64_t before;
+
+	put_process(2850, 500, 1000);
+	for (int at = 0; at < 4; at++)
+		tick(engine, at);
+	before = engine->self.deep_reads_total;
+	for (int at = 4; at < 64; at++)
+		tick(engine, at);
+	ok(engine->self.deep_reads_total - before >= 4 && engine->self.deep_reads_total - before <= 7,
+	   "who has nothing to read dearly is tried every 10 s");
+	is_num(last.process_count, 1, "and told all the same");
+	remove_all(2850);
+	pl_engine_free(engine);
+}
+
 /* More descriptors than are worth a look at each: how many there are is still told. */
 static void test_many_descriptors(void)
 {
@@ -560,6 +581,7 @@ int main(void)
 	test_crowd();
 	test_length_of_rest();
 	test_silence();
+	test_nothing_dear();
 	test_many_descriptors();
 	test_churn();
 	(void)rmdir(root);

@@ -9,6 +9,7 @@
 #define PARTIAL_MAX 8       /* pulses in a row that may leave status unread */
 #define QUARANTINE_S 60.0   /* after the first hanging read; doubles up to an hour */
 #define QUARANTINE_MAX_S 3600.0
+#define GONE_WAIT_S 10.0    /* after a dear read that found nothing: a pulse tells who has ended */
 #define HANGING_TOLD_S 60.0 /* a read that has hung for so long is worth an alert */
 
 #define SILENT_MAX 64 /* a power of two: a zombie is asked once in half as many ticks */
@@ -581,6 +582,8 @@ void pl_engine_deep_done(struct pl_engine *engine, const struct pl_job *job)
 	process->cost_us = (double)(job->deep.cpu_us - job->deep.fds_us) + 1;
 	if (job->error < 0) {
 		pl_engine_count_error(engine, job->error);
+		if (process->quarantine_until_s < engine->now.mono_s + GONE_WAIT_S)
+			process->quarantine_until_s = engine->now.mono_s + GONE_WAIT_S;
 		return;
 	}
 	engine->self.denied_total += job->deep.denied_count;
