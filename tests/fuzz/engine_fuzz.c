@@ -29,7 +29,8 @@
 #define START_WALL_S 1.7e9
 #define READ_S 5e-6
 #define CROWD_PID 1000
-#define CALM_TICKS 5 /* after which everybody is found */
+#define CALM_TICKS 5    /* after which everybody is found */
+#define SILENT_TICKS 64 /* for so long one rests that seemed to have ended */
 
 static const char *const scales[] = { "1", "60", "1700", "20000" };
 static const double renotify_s[] = { 86400, 60, 3600, 365 * 86400.0 };
@@ -47,7 +48,8 @@ struct told {
 	uint64_t start_ticks;
 	enum pl_verdict verdict;
 	bool confirmed;
-	bool stood; /* it was told that it leaks, and not that it is over */
+	bool stood;     /* it was told that it leaks, and not that it is over */
+	unsigned kinds; /* then: 1: of bytes, 2: of counts */
 };
 
 /* The last alarm of a match. */
@@ -55,6 +57,7 @@ struct alarmed {
 	char match[PL_NAME_SIZE];
 	enum pl_verdict verdict;
 	bool confirmed;
+	unsigned kinds; /* that were told since it was time to remind */
 	double wall_s;
 };
 
@@ -66,7 +69,7 @@ static struct {
 	unsigned more; /* settings, of the engines that begin from then on */
 	unsigned others;
 	unsigned tick_count; /* and those that many processes make longer */
-	unsigned calm_count; /* ticks since the last thing after which a reading may be missing */
+	int calm_count;      /* ticks since the last thing after which a reading may be missing */
 	unsigned read_us;    /* a read takes so long, of the CPU */
 	unsigned hang_in;    /* reads of the worker's until one hangs; 0: none does */
 	bool hung;           /* one does, or did in this life */
@@ -221,20 +224,29 @@ static struct alarmed *alarmed_of(const char *match)
 	return alarmed;
 }
 
-/* One alarm stands for a match, until it is a worse one or it is time to remind. */
+static unsigned kind_of(const struct pl_report *report)
+{
+	return report->counts ? 2 : 1;
+}
+
+/* One alarm stands for a match, until it is a worse one, one of another kind comes, or it is time
+ * to remind. */
 static void expect_renotify(const struct pl_report *report)
 {
 	struct alarmed *last = alarmed_of(report->subject.match);
 	const double scale = atof(scales[world.settings & 3]);
+	bool anew;
 
 	if (!last)
 		return;
 	const double since_s = (report->time_s - last->wall_s) * scale;
 
+	anew = since_s < 0 || since_s >= renotify_s[world.more >> 2 & 3];
 	fuzz_expect(report->verdict > last->verdict || (report->confirmed && !last->confirmed) ||
-	            since_s < 0 || since_s >= renotify_s[world.more >> 2 & 3] || world.anew);
+	            !(last->kinds & kind_of(report)) || anew || world.anew);
 	last->verdict = report->verdict;
 	last->confirmed = report->confirmed;
+	last->kinds = anew ? kind_of(report) : last->kinds | kind_of(report);
 	last->wall_s = report->time_s;
 }
 
@@ -249,17 +261,19 @@ static void expect_ladder(const struct pl_report *report)
 		return;
 	if (told) {
 		fuzz_expect(report->previous == told->verdict || world.anew);
-		otherwise = report->confirmed != told->confirmed;
+		otherwise = report->confirmed != told->confirmed || !(told->kinds & kind_of(report));
 		told->verdict = report->verdict;
 		told->confirmed = report->confirmed;
 	}
 	fuzz_expect(report->verdict != report->previous || report->confirmed || otherwise ||
-	            world.anew || report->subject.pid == 0);
+	            report->alarm || world.anew || report->subject.pid == 0);
 	fuzz_expect(!report->alarm || report->verdict >= PL_VERDICT_LEAKING);
 	fuzz_expect(!report->recovered || report->verdict < PL_VERDICT_LEAKING);
 	fuzz_expect(!report->recovered || !told || told->stood || world.anew);
-	if (told)
+	if (told) {
 		told->stood = report->verdict >= PL_VERDICT_LEAKING;
+		told->kinds = told->stood ? told->kinds | kind_of(report) : 0;
+	}
 	if (report->alarm && report->subject.kind != PL_SUBJECT_CGROUP)
 		expect_renotify(report);
 }
@@ -423,7 +437,7 @@ static void tick_once(double seconds)
 	for (size_t i = 0; i < TREE_PROCESSES; i++)
 		world.alive_count += tree.processes[i].pid > 0;
 	world.tick_count += 1 + world.alive_count / 6;
-	world.calm_count = is_disturbed() ? 0 : world.calm_count + 1;
+	world.calm_count = is_disturbed() ? -SILENT_TICKS : world.calm_count + 1;
 	memset(world.counted, 0, sizeof(world.counted));
 	world.told_alone = 0;
 	world.ticked = true;
@@ -535,7 +549,8 @@ static void op_jump(struct tree_process *process)
 	process->anon_kib += (int64_t)next_word() * 64;
 	process->shmem_kib = (int64_t)next_byte() * 1024;
 	process->swap_kib = (int64_t)next_byte() * 256;
-	process->state = next_byte() == 0 ? 'Z' : 'S';
+	if (next_byte() == 0)
+		process->state = 'Z'; /* from where none comes back */
 }
 
 /* Another process takes the pid over, without a gap. */
@@ -544,6 +559,7 @@ static void op_reuse(struct tree_process *process)
 	process->start_ticks = (uint64_t)(tree.uptime_s * 100);
 	process->inode += next_byte();
 	process->cpu_ticks = process->fault_count = 0;
+	process->state = 'S';
 	world.anew = true; /* within one tick of the host's clock it may be the same start */
 }
 
@@ -693,7 +709,7 @@ static void operate(void)
 {
 	const unsigned what = next_byte() % 32;
 
-	if (!is_calm(what))
+	if (!is_calm(what) && world.calm_count > 0)
 		world.calm_count = 0;
 	switch (what) {
 	case 0:

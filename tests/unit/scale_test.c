@@ -467,6 +467,27 @@ static void test_silence(void)
 	pl_engine_free(engine);
 }
 
+/* One that cannot be read has not ended: as soon as it can be, it is told. */
+static void test_unreadable_for_long(void)
+{
+	struct pl_reading last = { 0 };
+	struct pl_engine *engine = start(&last);
+
+	put_process(2900, 500, 1000);
+	for (int at = 0; at < 4; at++)
+		tick(engine, at);
+	is_num(last.process_count, 1, "a process is read");
+	write_file(2900, "stat", "nonsense");
+	for (int at = 4; at < 200; at++)
+		tick(engine, at);
+	is_num(last.process_count, 0, "it is not while its stat is nonsense");
+	put_process(2900, 500, 1000);
+	tick(engine, 200);
+	is_num(last.process_count, 1, "and is in the very tick in which that is over");
+	remove_all(2900);
+	pl_engine_free(engine);
+}
+
 /* There is nothing but stat and status, as of one that ends: it is not asked for more at each tick.
  */
 static void test_nothing_dear(void)
@@ -582,6 +603,7 @@ int main(void)
 	test_length_of_rest();
 	test_silence();
 	test_nothing_dear();
+	test_unreadable_for_long();
 	test_many_descriptors();
 	test_churn();
 	(void)rmdir(root);

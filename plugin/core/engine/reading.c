@@ -182,7 +182,8 @@ static void pulse(struct pl_engine *engine, struct pl_process *process)
 	                                   may_be_partial ? &process->mark : NULL, &sample, &mark);
 
 	process->alive = result >= 0;
-	if (result >= 0)
+	/* what fails for another reason, for want of descriptors say, may be mended at any moment */
+	if (result != -ESRCH)
 		process->silent_count = 0;
 	else if (++process->silent_count > SILENT_MAX)
 		process->silent_count = SILENT_MAX / 2;
