@@ -277,6 +277,17 @@ static void test_java_heap(void)
 	is_num(kib(s, PL_REGION_JAVA), 409600, "a heap beyond 32 GiB is the largest chain");
 	ok(s->heap_is_full, "and full as any other");
 	ok(!read_heap(high, 40 * MIB, 368640)->heap_is_full, "unless it has room");
+	/* loaded late, without a bss */
+	map(0x550000000000, MIB, "r-xp", "/usr/lib/jvm/bin/java", 10, 0, "rd ex ");
+	map(high - 2 * MIB, MIB, "r-xp", "/usr/lib/jvm/lib/libnio.so", 10, 0, "rd ex ");
+	map(high - MIB, MIB, "rw-p", "/usr/lib/jvm/lib/libnio.so", 8, 8, "rd wr ");
+	s = read_heap(high, 40 * MIB, 368640);
+	is_num(kib(s, PL_REGION_JAVA), 368640, "and no bss of a library that ends where it begins");
+	is_num(kib(s, PL_REGION_LIBRARY), 8, "whose data is not more for that");
+	map(high - 2 * MIB, MIB, "r-xp", "/usr/lib/libown.so", 10, 0, "rd ex ");
+	map(high - MIB, MIB, "rw-p", "/usr/lib/libown.so", 8, 8, "rd wr ");
+	anon(high, 400 * MIB, 1000);
+	is_num(kib(read_text(1), PL_REGION_LIBRARY), 1008, "which a program's own may be");
 	anon(low, 200 * MIB, 1000);
 	s = read_heap(high, 0, 409600);
 	is_num(kib(s, PL_REGION_JAVA), 1000, "with one below, the other is something else");

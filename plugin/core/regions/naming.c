@@ -168,6 +168,8 @@ uint32_t pl_region_runtime_of(const char *name, size_t len)
 	/* "node" alone, or with a version: "node_exporter" is something else */
 	if (begins_with(name, len, "node") && (len == 4 || (name[4] >= '0' && name[4] <= '9')))
 		found |= 1u << PL_RUNTIME_NODE;
+	if (len == 4 && memcmp(name, "java", 4) == 0)
+		found |= 1u << PL_RUNTIME_JVM;
 	if (len == 6 && memcmp(name, "nodejs", 6) == 0)
 		found |= 1u << PL_RUNTIME_NODE;
 	return found;

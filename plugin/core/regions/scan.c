@@ -20,6 +20,9 @@
 /* A JVM places a heap that 32-bit references can reach here. */
 #define LOW_END (32 * GIB)
 
+/* That of libjvm.so is the largest of a JVM's, of half a MiB. */
+#define JVM_BSS_MOST (2 * MIB)
+
 /* V8 asks for random addresses of 46 bits; other mappings are in the upper half of 47. */
 #define V8_END (UINT64_C(1) << 46)
 #define V8_PAGE (256 * KIB)
@@ -281,6 +284,24 @@ static void on_inaccessible(struct pl_region_scan *scan, const struct pl_mapping
 	scan->guard_end = m->end;
 }
 
+/* What is known so far: libjvm.so comes late, its launcher and its archive of classes early. */
+static bool is_jvm_so_far(const struct pl_region_scan *scan)
+{
+	return scan->archive_end != 0 || pl_runtime_has(scan->sums.runtimes, PL_RUNTIME_JVM);
+}
+
+/*
+ * A library that a JVM loads late comes to lie right below its heap, or below what merges with
+ * that: the data of libnio.so or libjsvml.so, which have no bss, then ends where the heap begins.
+ */
+static bool is_bss(const struct pl_region_scan *scan, const struct pl_mapping *m)
+{
+	if (m->start != scan->data_end || !m->writable)
+		return false;
+	return scan->data_region != PL_REGION_LIBRARY || !is_jvm_so_far(scan) ||
+	       pl_mapping_size_bytes(m) < JVM_BSS_MOST;
+}
+
 /* Private, anonymous, without a name. */
 static void on_anonymous(struct pl_region_scan *scan, const struct pl_mapping *m)
 {
@@ -293,7 +314,7 @@ static void on_anonymous(struct pl_region_scan *scan, const struct pl_mapping *m
 		pl_chain_end(scan, m->start);
 	else
 		pl_chain_extend(scan, m, kind_of(m));
-	if (m->start == scan->data_end && m->writable) {
+	if (is_bss(scan, m)) {
 		const struct name bss = { scan->data_name, strlen(scan->data_name), scan->data_hash };
 
 		add_whole(scan, scan->data_region, &bss, m);
