@@ -274,6 +274,25 @@ static void print_entry(const struct pl_census_entry *entry)
 	printf("%66s (%s%s%s)\n", "", entry->named_by, entry->detail[0] ? ": " : "", entry->detail);
 }
 
+/* How slow a leak may be that was not seen. */
+static void print_floors(const struct pl_census_report *report)
+{
+	const bool by_count = !isnan(report->floor_objects_per_s);
+
+	if (by_count)
+		printf("A leak of less than %.0f objects/s%s would not have been told from chance",
+		       ceil(report->floor_objects_per_s),
+		       strcmp(report->allocator, "glibc") == 0 ? "" : " of one type");
+	if (report->floor_bytes_per_s > 0) {
+		printf("%s", by_count ? ",\nnor one that only a size tells, below "
+		                      : "What only a size tells would not have been told below ");
+		print_bytes(report->floor_bytes_per_s, 0);
+		printf("/s");
+	}
+	if (by_count || report->floor_bytes_per_s > 0)
+		printf(". ");
+}
+
 static void print_table(const struct request *request, const struct pl_census_report *report)
 {
 	printf("process %d (%s, %s)", (int)request->pid, report->runtime, report->allocator);
@@ -297,10 +316,7 @@ static void print_table(const struct request *request, const struct pl_census_re
 	if (report->pages_read == 0)
 		return;
 	putchar('\n');
-	if (!isnan(report->floor_objects_per_s))
-		printf("A leak of less than %.0f objects/s%s would not have been told from chance. ",
-		       ceil(report->floor_objects_per_s),
-		       strcmp(report->allocator, "glibc") == 0 ? "" : " of one type");
+	print_floors(report);
 	printf("Read %llu pages in %.0f ms of CPU.\n", (unsigned long long)report->pages_read,
 	       report->cpu_s * 1000);
 }

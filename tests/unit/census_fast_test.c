@@ -83,6 +83,8 @@ int main(void)
 		is_num(take_census(seed, &report), 0, "a heap that grows by 2.5 MiB/s");
 		if (!ok(report.entry_count > 0, "by something that is told"))
 			continue;
+		is_near(report.floor_bytes_per_s, 0.005 * report.heap_bytes / report.interval_s, 1e-3,
+		        "beyond what a size must matter to be told");
 		is_str(first->name, "65552-byte chunks", "by large chunks");
 		ok(fabs(first->objects_per_s - LOOK_CHUNKS / LOOK_S) < 0.25 * LOOK_CHUNKS / LOOK_S,
 		   "as many as there are");

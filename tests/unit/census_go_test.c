@@ -290,7 +290,9 @@ static void test_versions(void)
 		   "a size, surely, most of the growth");
 		is_str(report.runtime, "Go", "the runtime has its name");
 		is_near(report.interval_s, 5 * LOOK_S, 0.1, "between collections");
-		ok(report.pages_read > 0 && isnan(report.floor_objects_per_s), "what was read");
+		ok(report.pages_read > 0 && isnan(report.floor_objects_per_s) &&
+		       report.floor_bytes_per_s > 0,
+		   "what was read");
 	}
 }
 

@@ -800,6 +800,9 @@ static void write_report(const struct pl_census *census, const struct candidates
 		out->heap_growth_per_s = heap_growth_bytes(census) / interval_s;
 		out->floor_objects_per_s =
 			census->runtime.go ? NAN : pl_census_floor_count(&census->panel, 4) / interval_s;
+		out->floor_bytes_per_s = NAN;
+		if (!has_no_sizes(census) && candidates->heap.bytes > 0)
+			out->floor_bytes_per_s = pl_census_size_floor_bytes(&candidates->heap) / interval_s;
 	}
 	for (size_t i = 0; i < candidates->count && i < PL_CENSUS_ENTRIES_MAX; i++)
 		write_entry(census, &candidates->list[i], &out->entries[out->entry_count++]);

@@ -61,7 +61,8 @@ struct pl_census_report {
 	double heap_bytes;        /* at the first look */
 	double heap_growth_per_s; /* bytes */
 	double
-		floor_objects_per_s; /* a slower leak would not have been told from chance; NAN: unknown */
+		floor_objects_per_s;  /* a slower leak would not have been told from chance; NAN: unknown */
+	double floor_bytes_per_s; /* nor one that only a size tells, below this; NAN: none does */
 	uint64_t pages_read;
 	uint64_t page_bytes;
 	double cpu_s;  /* that the census took */

@@ -40,12 +40,17 @@ uint64_t pl_census_sized_bytes(const struct pl_census_growth *growth)
 	return growth->kind == PL_CENSUS_KEY_SIZE ? growth->key : 0;
 }
 
+double pl_census_size_floor_bytes(const struct pl_census_heap *heap)
+{
+	return SIZE_HEAP_SHARE * heap->bytes;
+}
+
 static bool matters(const struct pl_census_growth *growth, const struct pl_census_heap *heap)
 {
 	const double bytes = growth->growth_count * (double)pl_census_sized_bytes(growth);
 
 	return pl_census_sized_bytes(growth) == 0 ||
-	       (bytes >= SIZE_HEAP_SHARE * heap->bytes && bytes >= SIZE_PART * heap->growth_bytes &&
+	       (bytes >= pl_census_size_floor_bytes(heap) && bytes >= SIZE_PART * heap->growth_bytes &&
 	        bytes >= heap->lost_bytes &&
 	        (growth->kind == PL_CENSUS_KEY_GO || heap->growth_bytes >= SIZE_GROWTH_SHARE * bytes));
 }

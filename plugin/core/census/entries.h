@@ -38,6 +38,9 @@ struct pl_census_heap {
 bool pl_census_is_candidate(const struct pl_census_growth *growth, size_t tried,
                             const struct pl_census_heap *heap, double *chance);
 
+/* What a size must gain at the least to matter to the heap. */
+double pl_census_size_floor_bytes(const struct pl_census_heap *heap);
+
 /* The size of the objects of a growth whose key is a size; 0 for any other key. */
 uint64_t pl_census_sized_bytes(const struct pl_census_growth *growth);
 

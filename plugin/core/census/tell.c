@@ -84,6 +84,7 @@ void pl_census_tell_json(const struct pl_census_report *report, size_t entries_m
 	add_number(gen, "heap_bytes", report->heap_bytes, 0);
 	add_number(gen, "heap_growth_bytes_per_second", report->heap_growth_per_s, 0);
 	add_number(gen, "floor_objects_per_second", report->floor_objects_per_s, 1);
+	add_number(gen, "floor_bytes_per_second", report->floor_bytes_per_s, 0);
 	add_number(gen, "pages_read", (double)report->pages_read, 0);
 	add_number(gen, "cpu_seconds", report->cpu_s, 4);
 	add_number(gen, "lock_seconds", report->held_s, 4);
