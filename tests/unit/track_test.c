@@ -218,8 +218,8 @@ static void test_words_of_recovery(void)
 
 	is_num(o.recoveries, 1, "a leak of descriptors is cleared");
 	is_str(o.last.message, "prog[42] no longer leaks fds", "as one of descriptors");
-	ok(strcmp(o.last.metric, "fds") == 0 && strcmp(o.last.reason, "stopped") == 0,
-	   "in all that is said of it");
+	is_str(o.last.metric, "fds", "in all that is said of it");
+	is_str(o.last.reason, "stopped", "why, too");
 	o = judge(8 * DAY, 60, shared_fixed_live);
 	is_num(o.recoveries, 1, "a leak of shared memory is cleared");
 	is_str(o.last.message, "prog[42] no longer leaks shared memory", "as one of shared memory");
