@@ -115,7 +115,7 @@ def runs_out(running, again):
 
 
 def unmapped(running, again):
-    words = "; memfd files that nobody maps; 256 KiB per fd"
+    words = "; memfd or tmpfs files that nobody maps; 256 KiB per fd"
 
     def judge(told, _):
         alarms = [line for line in told if line.get("alarm") and line.get("metric") == "shmem"]

@@ -114,7 +114,7 @@ static const char *what_grows(const struct pl_explain_subject *s, enum pl_series
 	if (s->nobody)
 		return "memory outside of its processes";
 	if (series == PL_SERIES_SHMEM)
-		return s->unmapped ? "memfd files that nobody maps" : "shared memory";
+		return s->unmapped ? "memfd or tmpfs files that nobody maps" : "shared memory";
 	if (series == PL_SERIES_UNTOUCHED)
 		return "untouched mappings";
 	return counts(series) ? "" : "anonymous memory";
