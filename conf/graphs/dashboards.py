@@ -197,6 +197,11 @@ PANELS = (
     time_series("Memory charged to its cgroup", "bytes", [("", series(CGROUP, "memory", "*"))],
                 "Of all processes there, and what no process explains: tmpfs, socket buffers and "
                 "so on.", stacked=True),
+    time_series("Memory that no mapping shows", "bytes", [
+        ("held by descriptors", series(ONE, "bytes", "fd_shmem")),
+        ("in its cgroup", series(CGROUP, "bytes", "unexplained"))],
+                "Memory files that descriptors hold, mapped or not, and what no process of the "
+                "cgroup explains."),
     time_series("Leaked since the growth began", "bytes", [
         ("", series(ONE, "bytes", "leaked"))]),
     time_series("Time until a limit is reached", "s", [("", series(ONE, "timeleft", "limit"))],

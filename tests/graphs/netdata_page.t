@@ -78,11 +78,14 @@ def main():
     found = wanted()
     ok(len(found) > 6, "the page has charts", found)
     for suffix, dimension in [*found, ("verdict", "leaking")]:
-        if suffix == "charged":  # of a cgroup, which not every host lets be read
-            continue
-        dimensions = charts.get(NAME + "_" + suffix, {}).get("dimensions", {})
+        name = NAME
+        if suffix in ("charged", "unexplained"):  # of a cgroup, which not every host lets be read
+            name += "-cgroup"
+            if name + "_charged" not in charts:
+                continue
+        dimensions = charts.get(name + "_" + suffix, {}).get("dimensions", {})
         ok(dimensions and (not dimension or dimension in dimensions),
-           "Netdata has NAME_%s%s" % (suffix, ": " + dimension if dimension else ""),
+           "Netdata has %s_%s%s" % (name, suffix, ": " + dimension if dimension else ""),
            sorted(charts))
     band = re.search(r'band: \["(\w+)", "(\w+)"\]', page()).groups()
     ok(set(band) <= set(charts[NAME + "_growth"]["dimensions"]), "and the band of the growth", band)
