@@ -70,6 +70,8 @@ static void test_faults(void)
 		problem.what = NULL;
 		ok(row(bad[i]) == -EBADMSG && problem.what, bad[i]);
 	}
+	is_num(row("1700000000123,1,1"), -EBADMSG, "a time in milliseconds");
+	ok(problem.field == 1 && strstr(problem.what, "seconds"), "says so");
 }
 
 int main(void)
