@@ -19,6 +19,7 @@ struct seen {
 	struct pl_report report; /* the last one */
 	unsigned report_count;
 	unsigned alarm_count;
+	char alarmed[16];      /* the first letters of the matches, in order */
 	unsigned placed_count; /* alarms that name a heap */
 	struct pl_reading readings[MAX_SEEN];
 	size_t count;
@@ -48,6 +49,8 @@ static void on_report(void *ctx, const struct pl_report *report)
 
 	seen->report = *report;
 	seen->report_count++;
+	if (report->alarm && seen->alarm_count < sizeof(seen->alarmed) - 1)
+		seen->alarmed[seen->alarm_count] = *report->subject.match;
 	seen->alarm_count += report->alarm;
 	seen->placed_count += report->alarm && strstr(report->message, "brk heap");
 }
@@ -154,7 +157,8 @@ struct fake {
 	unsigned long code;
 	unsigned flags;
 	unsigned long swap_kib;
-	char state; /* 0: asleep */
+	unsigned threads; /* beside the first one */
+	char state;       /* 0: asleep */
 };
 
 static void put_process(const struct fake *fake)
@@ -166,16 +170,17 @@ static void put_process(const struct fake *fake)
 	snprintf(text, sizeof(text), "%s/%d/fd", root, fake->pid);
 	(void)mkdir(text, 0700);
 	snprintf(text, sizeof(text),
-	         "%d (%s) %c %d 1 1 0 -1 %u %lu 0 0 0 7 3 0 0 20 0 1 0 %lu 104857600 2560 "
+	         "%d (%s) %c %d 1 1 0 -1 %u %lu 0 0 0 7 3 0 0 20 0 %u 0 %lu 104857600 2560 "
 	         "18446744073709551615 %lu 2 3 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
 	         fake->pid, fake->comm, fake->state ? fake->state : 'S', fake->ppid, fake->flags,
-	         fake->minor_faults, fake->start_ticks, fake->code ? fake->code : 1);
+	         fake->minor_faults, fake->threads + 1, fake->start_ticks, fake->code ? fake->code : 1);
 	write_file(fake->pid, "stat", text);
 	snprintf(text, sizeof(text),
 	         "Name:\t%s\nPid:\t%d\nUid:\t1000\t1000\t1000\t1000\nVmSize:\t  102400 kB\n"
 	         "VmRSS:\t %lu kB\nRssAnon:\t %lu kB\nRssFile:\t 1000 kB\nRssShmem:\t 0 kB\n"
-	         "VmData:\t 2000 kB\nVmSwap:\t %lu kB\nThreads:\t1\n",
-	         fake->comm, fake->pid, fake->anon_kib + 1000, fake->anon_kib, fake->swap_kib);
+	         "VmData:\t 2000 kB\nVmSwap:\t %lu kB\nThreads:\t%u\n",
+	         fake->comm, fake->pid, fake->anon_kib + 1000, fake->anon_kib, fake->swap_kib,
+	         fake->threads + 1);
 	write_file(fake->pid, "status", text);
 	write_file(fake->pid, "cmdline", fake->command_line ? fake->command_line : fake->comm);
 	snprintf(text, sizeof(text),
@@ -648,6 +653,31 @@ static void test_other_is_not_restored(void)
 	is_num(saved_sample_count_of(path, 101), 2, "another process begins anew");
 	is_num(saved_sample_count_of(path, 100), 5, "and takes nothing over");
 	remove(path);
+	remove_process(10);
+}
+
+/* A process in two matches: each is told of its threads, and of its memory when that leaks, too. */
+static void test_two_matches_are_told(void)
+{
+	static const char *const settings[][3] = { { "one", "Command", "nginx" },
+		                                       { "two", "CommandLine", "nginx" },
+		                                       { NULL, NULL, NULL } };
+	struct fake fake = { .pid = 10, .ppid = 1, .comm = "nginx", .start_ticks = 100 };
+	static struct seen seen;
+	struct pl_engine *engine;
+
+	put_process(&fake);
+	engine = start(&seen, settings);
+	for (unsigned i = 0; i < 150; i++) {
+		fake.threads += 8;
+		fake.minor_faults += 100;
+		fake.anon_kib = i < 60 ? 4000 : fake.anon_kib + 1024;
+		put_process(&fake);
+		tick(engine, &seen, 1800.0 * i);
+	}
+	pl_engine_free(engine);
+	/* leaking, confirmed, and joined by memory */
+	is_str(seen.alarmed, "ototot", "both matches are told, each time");
 	remove_process(10);
 }
 
@@ -1939,6 +1969,7 @@ int main(void)
 	test_other_is_not_restored();
 	test_restored_late();
 	test_forgotten_matches();
+	test_two_matches_are_told();
 	test_per_process();
 	test_children();
 	test_pid_file();
