@@ -342,7 +342,8 @@ tsan: ## unit tests of all that has threads under the thread sanitizer
 	@packaging/deps.sh build
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g $(SANITIZE_THREADS)" \
 		LDFLAGS="$(SANITIZE_THREADS)" $(TSAN_BIN)
-	@trap : INT; status=0; $(FIXED_ADDRESSES) prove --jobs $(JOBS) $(TSAN_BIN) || status=$$?; \
+	@trap : INT; status=0; $(FIXED_ADDRESSES) prove --failures --comments --jobs $(JOBS) \
+		$(TSAN_BIN) || status=$$?; \
 		$(GIVE_BACK); exit $$status
 
 RACES_S ?= 60
