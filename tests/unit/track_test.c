@@ -292,6 +292,24 @@ static void test_joined(void)
 	is_num(o.recoveries, 0, "which is not over");
 }
 
+/* A cause that became known after memory was told: what it names is not told beside it. */
+static void test_joined_by_the_cause(void)
+{
+	struct pl_track track = { .ident = { 42, 1 }, .worst = PL_TRACKED_U, .alarm_told = true };
+
+	track.verdict = PL_VERDICT_LEAKING;
+	track.told_of = 1U << PL_TRACKED_U;
+	track.judged[PL_TRACKED_U].verdict = PL_VERDICT_LEAKING;
+	track.judged[PL_TRACKED_CONNECTIONS].verdict = PL_VERDICT_LEAKING;
+	is_num(pl_track_joined(&track), PL_TRACKED_CONNECTIONS, "connections join memory");
+	track.attribution.cause = PL_CAUSE_CONNECTIONS;
+	is_num(pl_track_joined(&track), PL_TRACKED_COUNT, "not those that it comes with");
+	track.told_of = 1U << PL_TRACKED_CONNECTIONS;
+	is_num(pl_track_joined(&track), PL_TRACKED_U, "memory joins those that were told alone");
+	track.ident.pid = 0;
+	is_num(pl_track_joined(&track), PL_TRACKED_COUNT, "not in a sum, which grows by them");
+}
+
 static void test_urgent(void)
 {
 	const struct outcome o = judge(50 * 60, 10, urgent);
@@ -615,6 +633,7 @@ int main(void)
 	test_recovery();
 	test_words_of_recovery();
 	test_joined();
+	test_joined_by_the_cause();
 	test_urgent();
 	test_first_limit();
 	test_java_heap();

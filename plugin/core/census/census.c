@@ -15,12 +15,12 @@
 #define WINDOWS_MAX 4096
 #define CANDIDATES_MAX 192
 #define LOSSES_MAX 32
-/* So much more is suggested when nothing was found. */
 /* Of the heap, in the interval: less may be the allocator's own affair. */
 #define CLEAR_GROWTH_SHARE 0.005
 /* Of the new pages, one of so many is read at least, if that is not so many times what else is. */
 #define NEW_PAGES_PART 8
 #define FAST_GROWTH_FACTOR 4
+/* So much more is suggested when nothing was found. */
 #define MORE_TIME 4
 #define MORE_TIME_S 120
 #define MORE_PAGES 4

@@ -54,10 +54,10 @@ void pl_census_words_find(const struct pl_census_space *space, const uint64_t *w
                           size_t word_count, uint32_t page, const struct pl_census_chunk *chunks,
                           size_t chunk_count, struct pl_census_hits *out);
 
-/* Orders hits by kind, key, page and place. */
 /* The word at an offset of bytes that were copied, aligned or not. */
 uint64_t pl_census_word_at(const uint8_t *bytes, size_t at);
 
+/* Orders hits by kind, key, page and place. */
 void pl_census_hits_sort(struct pl_census_hits *hits);
 
 #endif

@@ -21,7 +21,7 @@ static const struct {
 
 /* Descriptors come and go with the clients of a day: no more is believed of them, and of no longer
  * stretch than the finer blocks reach back. */
-#define REACH_OF_COUNTS 0.6 /* of the other reach */
+#define REACH_OF_FDS 0.6 /* of the other reach */
 
 #define URGENT_LEAST_POINTS 8
 
@@ -105,18 +105,13 @@ static double highest_before(const struct pl_judge_input *input, double begin_s)
 	return highest;
 }
 
-static bool is_count(enum pl_series series)
-{
-	return series == PL_SERIES_FDS;
-}
-
 static double reach_over(double span_s, enum pl_series series)
 {
 	size_t i = 0;
 
 	while (span_s > reaches[i].max_span_s)
 		i++;
-	return is_count(series) ? REACH_OF_COUNTS * reaches[i].reach : reaches[i].reach;
+	return series == PL_SERIES_FDS ? REACH_OF_FDS * reaches[i].reach : reaches[i].reach;
 }
 
 /* Whether a straight line through these points meets the limit too soon to wait. */
@@ -164,7 +159,8 @@ static bool runs_into_limit(const struct pl_judge_input *input, struct pl_point 
 bool pl_judge_urgent(const struct pl_judge_input *input, struct pl_evidence *out)
 {
 	static const enum pl_level levels[] = { PL_LEVEL_1MIN, PL_LEVEL_5MIN, PL_LEVEL_30MIN };
-	const size_t level_count = is_count(input->series) ? 2 : sizeof levels / sizeof levels[0];
+	const size_t level_count =
+		input->series == PL_SERIES_FDS ? PL_HISTORY_FINE_LEVELS : sizeof levels / sizeof levels[0];
 	struct pl_point p[PL_HISTORY_MAX_POINTS];
 
 	if (!(input->limit > 0))

@@ -65,6 +65,7 @@ struct pl_maps {
 
 /* Beside the series that were told of: an alarm named threads, descriptors or connections. */
 #define PL_TOLD_WITH_COUNTS (1U << PL_TRACKED_COUNT)
+_Static_assert(PL_TOLD_WITH_COUNTS <= UINT8_MAX, "pl_track.told_of has a bit for each");
 
 struct pl_track {
 	struct pl_ident ident;
